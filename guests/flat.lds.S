@@ -1,0 +1,18 @@
+/*
+ * Linker script of every guest: one flat image, first byte entered, linked for where it is loaded.
+ *
+ * A guest that defines guest_size says how long its image must be; any other length is an error.
+ */
+#include "guests/hypercall.h"
+
+OUTPUT_FORMAT(binary)
+ENTRY(_start)
+
+SECTIONS
+{
+    . = GUEST_LOAD_ADDRESS;
+    .image : { *(.text) *(.rodata) *(.data) *(.bss) }
+    /DISCARD/ : { *(*) }
+}
+
+ASSERT(DEFINED(guest_size) ? guest_size == SIZEOF(.image) : 1, "the image is not guest_size long")
