@@ -1,0 +1,289 @@
+#include "config.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+enum setting_type {
+    SETTING_PATH,   /* char[max] */
+    SETTING_SIZE,   /* uint64_t, bytes */
+    SETTING_NUMBER, /* uint64_t */
+    SETTING_LEVEL,  /* enum log_level */
+};
+
+static const struct setting {
+    const char *key;
+    enum setting_type type;
+    size_t offset;
+    uint64_t min;
+    uint64_t max; /* SETTING_PATH: size of the array */
+    const char *fallback;
+    bool fixed; /* cannot change while the daemon runs */
+    const char *help;
+} settings[] = {
+#define AT(field)         offsetof(struct config, field)
+#define KIB               UINT64_C(1024)
+#define GIB               (KIB * 1024 * 1024)
+#define PATH_FIELD(field) AT(field), 0, sizeof(((struct config *)NULL)->field)
+    { "socket", SETTING_PATH, PATH_FIELD(socket), "/run/vmmd/vmmd.sock", true,
+      "the socket to serve on, unless systemd hands one over" },
+    { "state-dir", SETTING_PATH, PATH_FIELD(state_dir), "/var/lib/vmmd", true,
+      "where records and output of VMs are kept" },
+    { "image-dir", SETTING_PATH, PATH_FIELD(image_dir), "", false,
+      "where images by path are looked up; empty: they are refused" },
+    { "max-vms", SETTING_NUMBER, AT(vm.max_vms), 1, 1000000, "4096", false, "VMs live at once" },
+    { "max-connections", SETTING_NUMBER, AT(rpc.max_connections), 1, 1000000, "1024", false,
+      "clients at once" },
+    { "memory", SETTING_SIZE, AT(vm.memory), 64 * KIB, 1024 * GIB, "1M", false,
+      "guest memory of a VM that asks for none" },
+    { "max-memory", SETTING_SIZE, AT(vm.max_memory), 64 * KIB, 1024 * GIB, "1G", false,
+      "the most guest memory a VM may ask for" },
+    { "ring", SETTING_SIZE, AT(vm.ring), 4 * KIB, GIB, "1M", false,
+      "output kept of a VM that asks for none" },
+    { "max-ring", SETTING_SIZE, AT(vm.max_ring), 4 * KIB, GIB, "16M", false,
+      "the most kept output a VM may ask for" },
+    { "retain", SETTING_NUMBER, AT(vm.retain), 0, 1000000, "256", false,
+      "ended VMs that stay listed" },
+    { "idle-exit", SETTING_NUMBER, AT(idle_exit_s), 0, 1000000, "0", false,
+      "seconds without VM and client after which to exit; 0: never" },
+    { "log-level", SETTING_LEVEL, AT(log_level), 0, 0, "info", false,
+      "error, warning, info or debug" },
+#undef PATH_FIELD
+#undef AT
+};
+
+enum { SETTING_COUNT = sizeof(settings) / sizeof(settings[0]) };
+
+const char *config_key_at(size_t index)
+{
+    return index < SETTING_COUNT ? settings[index].key : NULL;
+}
+
+const char *config_help_at(size_t index)
+{
+    return settings[index].help;
+}
+
+const char *config_default_at(size_t index)
+{
+    return settings[index].fallback;
+}
+
+static void *field_of(struct config *config, const struct setting *setting)
+{
+    return (char *)config + setting->offset;
+}
+
+static int set_path(const struct setting *setting, void *field, const char *value,
+                    struct error *err)
+{
+    if (value[0] == '\0' && setting->fallback[0] != '\0')
+        return error_set(err, -EINVAL, "'%s' must be a path, not empty", setting->key);
+    if (strlen(value) >= setting->max)
+        return error_set(err, -EINVAL, "'%s' may have at most %" PRIu64 " bytes, not %zu",
+                         setting->key, setting->max - 1, strlen(value));
+    strcpy(field, value);
+    return 0;
+}
+
+/* A decimal number, with K, M or G behind it where it is a size. */
+static bool parse_number(const char *text, bool is_size, uint64_t *ret)
+{
+    static const char units[] = "KMG";
+    uint64_t number, factor = 1;
+    const char *unit;
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    number = strtoull(text, &end, 10);
+    if (errno != 0)
+        return false;
+    if (is_size && *end) {
+        unit = strchr(units, toupper((unsigned char)*end));
+        if (!unit)
+            return false;
+        factor = KIB << (10 * (unit - units));
+        end++;
+    }
+    *ret = number * factor;
+    return *end == '\0' && number <= UINT64_MAX / factor;
+}
+
+static void format_size(uint64_t size, char *text, size_t text_size)
+{
+    static const char units[][2] = { "", "K", "M", "G" };
+    unsigned unit = 0;
+
+    while (unit < 3 && size % KIB == 0 && size > 0) {
+        size /= KIB;
+        unit++;
+    }
+    snprintf(text, text_size, "%" PRIu64 "%s", size, units[unit]);
+}
+
+static int set_number(const struct setting *setting, void *field, const char *value,
+                      struct error *err)
+{
+    bool is_size = setting->type == SETTING_SIZE;
+    char min[24], max[24];
+    uint64_t number;
+
+    if (parse_number(value, is_size, &number) && number >= setting->min && number <= setting->max) {
+        *(uint64_t *)field = number;
+        return 0;
+    }
+    if (!is_size)
+        return error_set(err, -EINVAL,
+                         "'%s' must be a number from %" PRIu64 " to %" PRIu64 ", not '%.64s'",
+                         setting->key, setting->min, setting->max, value);
+    format_size(setting->min, min, sizeof(min));
+    format_size(setting->max, max, sizeof(max));
+    return error_set(err, -EINVAL,
+                     "'%s' must be a size from %s to %s, in bytes or with K, M or G, not '%.64s'",
+                     setting->key, min, max, value);
+}
+
+static int set_level(const struct setting *setting, void *field, const char *value,
+                     struct error *err)
+{
+    if (log_level_from_string(value, field) < 0)
+        return error_set(err, -EINVAL, "'%s' must be error, warning, info or debug, not '%.64s'",
+                         setting->key, value);
+    return 0;
+}
+
+static int set_field(struct config *config, const struct setting *setting, const char *value,
+                     struct error *err)
+{
+    void *field = field_of(config, setting);
+
+    switch (setting->type) {
+    case SETTING_PATH:
+        return set_path(setting, field, value, err);
+    case SETTING_SIZE:
+    case SETTING_NUMBER:
+        return set_number(setting, field, value, err);
+    case SETTING_LEVEL:
+        return set_level(setting, field, value, err);
+    }
+    return -EINVAL;
+}
+
+void config_init(struct config *config)
+{
+    int r = 0;
+
+    memset(config, 0, sizeof(*config));
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        r |= set_field(config, &settings[i], settings[i].fallback, NULL);
+    assert(r == 0);
+    (void)r;
+}
+
+int config_set(struct config *config, const char *key, const char *value, struct error *err)
+{
+    char keys[256] = "";
+
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (strcmp(settings[i].key, key) == 0)
+            return set_field(config, &settings[i], value, err);
+
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        size_t used = strlen(keys);
+
+        snprintf(keys + used, sizeof(keys) - used, "%s%s", i ? ", " : "", settings[i].key);
+    }
+    return error_set(err, -EINVAL, "there is no setting '%.64s'; there are: %s", key, keys);
+}
+
+/* Cuts white space at both ends, in place. */
+static char *trim(char *text)
+{
+    char *end;
+
+    while (isspace((unsigned char)*text))
+        text++;
+    end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1]))
+        end--;
+    *end = '\0';
+    return text;
+}
+
+static int read_line(struct config *config, char *line, struct error *err)
+{
+    char *key = trim(line), *value;
+
+    if (key[0] == '\0' || key[0] == '#')
+        return 0;
+    value = strchr(key, '=');
+    if (!value)
+        return error_set(err, -EINVAL, "a line must be 'key = value' or a comment (#), not '%.64s'",
+                         key);
+    *value++ = '\0';
+    return config_set(config, trim(key), trim(value), err);
+}
+
+static void close_file(FILE **file)
+{
+    if (*file)
+        fclose(*file);
+}
+
+int config_read_file(struct config *config, const char *path, struct error *err)
+{
+    _cleanup_(close_file) FILE *file = fopen(path, "re");
+    _cleanup_free_ char *line = NULL;
+    unsigned number = 0;
+    size_t size = 0;
+
+    if (!file)
+        return error_set(err, -errno, "cannot open '%s': %s", path, strerror(errno));
+    while (getline(&line, &size, file) >= 0) {
+        number++;
+        if (read_line(config, line, err) < 0)
+            return error_prefix(err, "%s, line %u", path, number);
+    }
+    if (ferror(file))
+        return error_set(err, -EIO, "cannot read '%s': %s", path, strerror(errno));
+    return 0;
+}
+
+int config_check(struct config *config, struct error *err)
+{
+    config->vm.image_dir = config->image_dir[0] ? config->image_dir : NULL;
+    if (config->vm.memory > config->vm.max_memory)
+        return error_set(err, -EINVAL,
+                         "'memory' (%" PRIu64 " bytes) is more than 'max-memory' (%" PRIu64 ")",
+                         config->vm.memory, config->vm.max_memory);
+    if (config->vm.ring > config->vm.max_ring)
+        return error_set(err, -EINVAL,
+                         "'ring' (%" PRIu64 " bytes) is more than 'max-ring' (%" PRIu64 ")",
+                         config->vm.ring, config->vm.max_ring);
+    return 0;
+}
+
+const char *config_fixed_difference(const struct config *a, const struct config *b)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (settings[i].fixed &&
+            strcmp((const char *)a + settings[i].offset, (const char *)b + settings[i].offset) != 0)
+            return settings[i].key;
+    return NULL;
+}
+
+void config_keep_fixed(struct config *config, const struct config *running)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (settings[i].fixed)
+            strcpy(field_of(config, &settings[i]), (const char *)running + settings[i].offset);
+}

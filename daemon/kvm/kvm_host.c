@@ -1,0 +1,109 @@
+#include "kvm/kvm_host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+
+#include "kvm/arch.h"
+#include "util/cleanup.h"
+
+static const struct kvm_capability capabilities[] = {
+    { KVM_CAP_USER_MEMORY, "user_memory", 1 },
+    { KVM_CAP_IMMEDIATE_EXIT, "immediate_exit", 1 },
+    { KVM_CAP_COALESCED_MMIO, "coalesced_mmio", 0 },
+    { KVM_CAP_COALESCED_PIO, "coalesced_pio", 0 },
+};
+
+static int open_device(struct error *err)
+{
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    if (fd >= 0)
+        return fd;
+    switch (errno) {
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+        return error_set(
+            err, -ENOENT,
+            "/dev/kvm is not there: load the module (modprobe kvm-amd or kvm-intel), "
+            "enable virtualisation in the firmware, or, in a VM, nested virtualisation");
+    case EACCES:
+    case EPERM:
+        return error_set(err, -EACCES,
+                         "/dev/kvm is there, but uid %u may not use it: add the user to the group "
+                         "that owns it (usermod -aG kvm NAME, then log in anew)",
+                         (unsigned)geteuid());
+    default:
+        return error_set(err, -errno, "cannot open /dev/kvm: %s", strerror(errno));
+    }
+}
+
+/* Asks for each capability of a table; adds the names of missing required ones to `missing`. */
+static void check_capabilities(struct kvm_host *host, const struct kvm_capability *table,
+                               size_t count, char *missing, size_t missing_size)
+{
+    for (size_t i = 0; i < count && host->capability_count < KVM_CAPABILITY_MAX; i++) {
+        int value = ioctl(host->fd, KVM_CHECK_EXTENSION, table[i].number);
+        size_t used = strlen(missing);
+
+        if (value < 0)
+            value = 0;
+        host->capabilities[host->capability_count].capability = &table[i];
+        host->capabilities[host->capability_count++].value = value;
+        if (table[i].required && value == 0)
+            snprintf(missing + used, missing_size - used, "%s%s", used ? ", " : "", table[i].name);
+    }
+}
+
+int kvm_host_open(struct kvm_host *host, struct error *err)
+{
+    _cleanup_close_ int fd = -1;
+    char missing[128] = "";
+    int size;
+
+    *host = (struct kvm_host){ .fd = -1 };
+    fd = open_device(err);
+    if (fd < 0)
+        return fd;
+
+    host->fd = fd;
+    host->api_version = ioctl(fd, KVM_GET_API_VERSION, 0);
+    if (host->api_version != KVM_API_VERSION) /* api.rst section 4.1 */
+        return error_set(err, -ENODEV, "/dev/kvm speaks KVM API version %d; vmmd needs %d",
+                         host->api_version, KVM_API_VERSION);
+
+    check_capabilities(host, capabilities, sizeof(capabilities) / sizeof(capabilities[0]), missing,
+                       sizeof(missing));
+    check_capabilities(host, arch_capabilities, arch_capability_count, missing, sizeof(missing));
+    if (missing[0])
+        return error_set(err, -ENODEV, "this host's KVM lacks what vmmd needs: %s", missing);
+
+    size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (size < (int)sizeof(struct kvm_run))
+        return error_set(err, -ENODEV, "KVM_GET_VCPU_MMAP_SIZE: %s",
+                         size < 0 ? strerror(errno) : "too small");
+    host->vcpu_map_size = (size_t)size;
+    host->fd = TAKE_FD(fd);
+    return 0;
+}
+
+void kvm_host_close(struct kvm_host *host)
+{
+    if (host->fd >= 0)
+        close(host->fd);
+    host->fd = -1;
+}
+
+int kvm_host_capability(const struct kvm_host *host, int number)
+{
+    for (size_t i = 0; i < host->capability_count; i++)
+        if (host->capabilities[i].capability->number == number)
+            return host->capabilities[i].value;
+    return 0;
+}

@@ -1,0 +1,26 @@
+/*
+ * Register dump: a vCPU's registers by name, the same shape on every architecture.
+ *
+ * Part of the state file (vm/vm_file.h): its layout is fixed.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+enum { REGISTER_DUMP_MAX = 48, REGISTER_NAME_SIZE = 8 };
+
+struct register_value {
+    char name[REGISTER_NAME_SIZE]; /* the architecture's own, lower case, NUL-terminated: "rip" */
+    uint64_t value;
+};
+
+struct register_dump {
+    uint64_t count; /* rows in use */
+    struct register_value rows[REGISTER_DUMP_MAX];
+};
+
+static_assert(sizeof(struct register_dump) == 8 + REGISTER_DUMP_MAX * 16, "layout of state files");
+
+/* Adds a row; a dump that is full stays as it is. name: shorter than REGISTER_NAME_SIZE. */
+void register_dump_add(struct register_dump *dump, const char *name, uint64_t value);

@@ -1,0 +1,174 @@
+#include "rpc/call.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+
+#include "protocol/limits.h"
+#include "protocol/message.h"
+#include "rpc/connection.h"
+#include "rpc/param.h"
+
+/* What the answers of one batch may come to. */
+#define BATCH_ANSWER_MAX ((size_t)16 * 1024 * 1024)
+
+/* The one place where a module's errno becomes an error of the wire. */
+static const struct errno_row {
+    int error;
+    enum rpc_error_code code;
+} errno_rows[] = {
+    { -EINVAL, RPC_INVALID_PARAMS },   { -ESRCH, RPC_VM_NOT_FOUND },
+    { -EEXIST, RPC_NAME_TAKEN },       { -EBUSY, RPC_WRONG_STATE },
+    { -ENOEXEC, RPC_IMAGE_REFUSED },   { -EDQUOT, RPC_LIMIT_REACHED },
+    { -EAGAIN, RPC_LIMIT_REACHED },    { -ENODEV, RPC_KVM_FAILED },
+    { -ENOMEM, RPC_KVM_FAILED },       { -ETIMEDOUT, RPC_TIMED_OUT },
+    { -ERANGE, RPC_OUT_OF_RANGE },     { -ENOENT, RPC_SUBSCRIPTION_NOT_FOUND },
+    { -ESHUTDOWN, RPC_SHUTTING_DOWN }, { -EIO, RPC_STORAGE_FAILED },
+    { -EIDRM, RPC_VM_REMOVED },
+};
+
+static enum rpc_error_code code_of(int error)
+{
+    for (size_t i = 0; i < sizeof(errno_rows) / sizeof(errno_rows[0]); i++)
+        if (errno_rows[i].error == error)
+            return errno_rows[i].code;
+    return RPC_INTERNAL_ERROR;
+}
+
+struct rpc_call *rpc_call_new(struct connection *connection, struct json_object *id,
+                              bool is_notification, struct rpc_batch *batch)
+{
+    struct rpc_call *call = calloc(1, sizeof(*call));
+
+    if (!call) {
+        json_object_put(id);
+        return NULL;
+    }
+    call->connection = connection;
+    call->id = id;
+    call->is_notification = is_notification;
+    call->batch = batch;
+    if (batch)
+        batch->pending++;
+    list_append(&connection->calls, &call->link);
+    connection->call_count++;
+    return call;
+}
+
+void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *context)
+{
+    call->cancel = fn;
+    call->context = context;
+}
+
+struct rpc_batch *rpc_batch_new(struct connection *connection)
+{
+    struct rpc_batch *batch = calloc(1, sizeof(*batch));
+
+    if (!batch)
+        return NULL;
+    batch->answers = evbuffer_new();
+    if (!batch->answers) {
+        free(batch);
+        return NULL;
+    }
+    batch->connection = connection;
+    batch->pending = 1; /* rpc_batch_release() */
+    return batch;
+}
+
+/* One fewer to wait for; with the last, the answers go out: nothing at all if there are none. */
+void rpc_batch_release(struct rpc_batch *batch)
+{
+    if (--batch->pending > 0)
+        return;
+    if (evbuffer_get_length(batch->answers) > 0) {
+        evbuffer_add(batch->answers, "]\n", 2);
+        connection_send_text(batch->connection, evbuffer_pullup(batch->answers, -1),
+                             evbuffer_get_length(batch->answers));
+    }
+    evbuffer_free(batch->answers);
+    free(batch);
+}
+
+/* Takes answer. */
+static void add_to_batch(struct rpc_call *call, struct json_object *answer)
+{
+    struct evbuffer *answers = call->batch->answers;
+    size_t length;
+    const char *text = message_text(answer, &length);
+
+    if (evbuffer_get_length(answers) + length > BATCH_ANSWER_MAX) {
+        json_object_put(answer);
+        answer = message_new_error(json_object_get(call->id), RPC_ANSWER_TOO_LARGE,
+                                   rpc_error_find(RPC_ANSWER_TOO_LARGE)->sentence, NULL);
+        text = message_text(answer, &length);
+    }
+    evbuffer_add(answers, evbuffer_get_length(answers) ? "," : "[", 1);
+    evbuffer_add(answers, text, length);
+    json_object_put(answer);
+}
+
+/* Takes answer; frees call. */
+static void finish(struct rpc_call *call, struct json_object *answer)
+{
+    struct connection *connection = call->connection;
+
+    list_remove(&call->link);
+    connection->call_count--;
+    if (call->is_notification)
+        json_object_put(answer);
+    else if (call->batch)
+        add_to_batch(call, answer);
+    else
+        connection_send(connection, answer);
+    if (call->batch)
+        rpc_batch_release(call->batch);
+    json_object_put(call->id);
+    json_object_put(call->params);
+    free(call);
+    connection_settle(connection);
+}
+
+void rpc_call_answer(struct rpc_call *call, struct json_object *result)
+{
+    finish(call, message_new_result(json_object_get(call->id), result));
+}
+
+/* The text may hold what a client or a file system gave, cut anywhere. */
+static void fail_text(struct rpc_call *call, enum rpc_error_code code, struct json_object *data,
+                      const char *format, va_list args)
+{
+    char text[ERROR_TEXT_SIZE];
+
+    vsnprintf(text, sizeof(text), format, args);
+    utf8_repair(text);
+    finish(call, message_new_error(json_object_get(call->id), code, text, data));
+}
+
+void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, struct json_object *data,
+                   const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail_text(call, code, data, format, args);
+    va_end(args);
+}
+
+void rpc_call_fail_error(struct rpc_call *call, const struct error *err, struct json_object *data)
+{
+    if (err->about) {
+        struct json_object *value = rpc_params_value(call->table, call->params, err->about);
+
+        if (!data)
+            data = json_object_new_object();
+        json_object_object_add(data, "parameter", json_object_new_string(err->about));
+        if (value)
+            json_object_object_add(data, "value", json_object_get(value));
+    }
+    rpc_call_fail(call, code_of(err->code), data, "%s", err->text);
+}

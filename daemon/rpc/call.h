@@ -1,0 +1,62 @@
+/*
+ * Call: one request being answered, now or later. Who has the call owes it exactly one
+ * rpc_call_answer() or rpc_call_fail*(), which free it.
+ *
+ * The answer of a request goes out by itself; those of a batch go out together, when the last is
+ * there (JSON-RPC 2.0 section 6).
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "protocol/rpc_error.h"
+#include "util/error.h"
+#include "util/list.h"
+
+struct connection;
+struct evbuffer;
+struct json_object;
+struct rpc_param;
+
+struct rpc_batch {
+    struct connection *connection;
+    struct evbuffer *answers; /* "[{...},{...}" */
+    unsigned pending;
+};
+
+struct rpc_call {
+    struct list link; /* among the connection's */
+    struct connection *connection;
+    struct json_object *id;        /* owned */
+    bool is_notification;          /* nothing is sent for it */
+    const struct rpc_param *table; /* of its method; NULL before that is known */
+    struct json_object *params;    /* owned; NULL: none */
+    struct rpc_batch *batch;
+    void (*cancel)(
+        void *context); /* the client is gone; to answer is still owed, and goes nowhere */
+    void *context;
+};
+
+/* A call of the connection; id is taken. batch: or NULL. Errors: NULL, out of memory. */
+struct rpc_call *rpc_call_new(struct connection *connection, struct json_object *id,
+                              bool is_notification, struct rpc_batch *batch);
+
+/* Until the call is answered, fn(context) is called if its client goes. */
+void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *context);
+
+/* Takes result. */
+void rpc_call_answer(struct rpc_call *call, struct json_object *result);
+
+/* An error of the table. data: extra fields, taken; or NULL. */
+void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, struct json_object *data,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The error of the table that err->code stands for, with the parameter that err is about and its
+ * value. data: taken; or NULL. */
+void rpc_call_fail_error(struct rpc_call *call, const struct error *err, struct json_object *data);
+
+/* A batch that waits for `pending` calls and for rpc_batch_release(). Errors: NULL. */
+struct rpc_batch *rpc_batch_new(struct connection *connection);
+
+/* All calls of the batch have been made. */
+void rpc_batch_release(struct rpc_batch *batch);

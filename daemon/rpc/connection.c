@@ -1,0 +1,394 @@
+#include "rpc/connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "protocol/message.h"
+#include "rpc/call.h"
+#include "rpc/dispatch.h"
+#include "rpc/server.h"
+#include "rpc/subscription.h"
+#include "util/cleanup.h"
+
+/* What one turn reads of one client, so that no client keeps the others waiting. */
+enum { READS_PER_TURN = 16 };
+
+static void read_peer(int fd, struct vm_peer *ret)
+{
+    struct ucred credentials;
+    socklen_t size = sizeof(credentials);
+
+    *ret = (struct vm_peer){ .uid = (uint32_t)-1, .gid = (uint32_t)-1 };
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
+        *ret = (struct vm_peer){ .uid = credentials.uid,
+                                 .gid = credentials.gid,
+                                 .pid = credentials.pid };
+}
+
+/* The message may have been cut by then: text that is not valid UTF-8 would not be JSON. */
+void connection_send(struct connection *connection, struct json_object *message)
+{
+    size_t length;
+    const char *text = message_text(message, &length);
+
+    if (connection->fd >= 0 && text) {
+        connection_send_text(connection, text, length);
+        evbuffer_add(connection->queue, "\n", 1);
+    }
+    json_object_put(message);
+}
+
+void connection_send_text(struct connection *connection, const void *text, size_t size)
+{
+    if (connection->fd < 0)
+        return;
+    evbuffer_add(connection->queue, text, size);
+    if (!connection->writing)
+        event_active(connection->flush, EV_WRITE, 0);
+}
+
+size_t connection_queued(const struct connection *connection)
+{
+    return evbuffer_get_length(connection->queue);
+}
+
+/* Descriptors. */
+
+static void close_fds_until(struct connection *connection, uint64_t offset)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < connection->fd_count; i++) {
+        if (connection->fds[i].until <= offset)
+            close(connection->fds[i].fd);
+        else
+            connection->fds[kept++] = connection->fds[i];
+    }
+    connection->fd_count = kept;
+}
+
+int connection_take_fd(struct connection *connection)
+{
+    int fd;
+
+    if (connection->fd_count == 0)
+        return -1;
+    fd = connection->fds[0].fd;
+    connection->fd_count--;
+    memmove(connection->fds, connection->fds + 1,
+            connection->fd_count * sizeof(connection->fds[0]));
+    return fd;
+}
+
+/*
+ * What came with one recvmsg(2) belongs to some byte of what it read, the kernel does not say
+ * which: to a line, therefore, that begins before the end of it.
+ */
+static void keep_fds(struct connection *connection, struct msghdr *message, uint64_t until)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        size_t count;
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            struct received_fd received = { .until = until };
+
+            memcpy(&received.fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+            if (connection->fd_count < PROTOCOL_FDS_MAX)
+                connection->fds[connection->fd_count++] = received;
+            else
+                close(received.fd);
+        }
+    }
+}
+
+/* Reading. */
+
+static bool is_blocked(const struct connection *connection)
+{
+    return connection_queued(connection) > CONNECTION_QUEUE_HIGH;
+}
+
+static void handle_line(struct connection *connection, const struct line *line)
+{
+    if (line->kind == LINE_TOO_LONG)
+        dispatch_refuse_line(connection, PROTOCOL_LINE_MAX);
+    else if (line->length > 0)
+        dispatch_line(connection, line->text, line->length);
+    if (connection->fd >= 0)
+        close_fds_until(connection, line->end_offset);
+}
+
+static void handle_lines(struct connection *connection)
+{
+    connection->busy = true;
+    while (connection->fd >= 0 && !is_blocked(connection)) {
+        struct line line = line_buffer_next(&connection->lines);
+
+        if (line.kind == LINE_NONE && connection->half_closed)
+            line = line_buffer_last(&connection->lines);
+        if (line.kind == LINE_NONE)
+            break;
+        handle_line(connection, &line);
+    }
+    connection->busy = false;
+}
+
+/* Whether the other end is closed for reading, too. */
+static bool peer_is_gone(const struct connection *connection)
+{
+    struct pollfd pollfd = { .fd = connection->fd };
+
+    return poll(&pollfd, 1, 0) == 1 && pollfd.revents & (POLLHUP | POLLERR);
+}
+
+static void on_hangup(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd, (void)what;
+    if (peer_is_gone(connection))
+        connection_close(connection);
+}
+
+/* The client has sent all it will. It may still read: its answers are sent before it is closed. */
+static void handle_end(struct connection *connection)
+{
+    connection->half_closed = true;
+    event_del(connection->readable);
+    handle_lines(connection);
+    if (connection->fd < 0)
+        return;
+    if (peer_is_gone(connection)) {
+        connection_close(connection);
+        return;
+    }
+    event_add(connection->hangup, NULL);
+    connection_settle(connection);
+}
+
+enum read_result { READ_SOME, READ_NOTHING, READ_END, READ_FAILED };
+
+static enum read_result read_some(struct connection *connection)
+{
+    union {
+        char bytes[CMSG_SPACE(PROTOCOL_FDS_MAX * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec room;
+    struct msghdr message = {
+        .msg_iov = &room,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    uint64_t offset;
+    ssize_t n;
+
+    room.iov_base = line_buffer_room(&connection->lines, &room.iov_len);
+    if (!room.iov_base)
+        return READ_FAILED;
+    n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n == 0)
+        return READ_END;
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? READ_NOTHING : READ_FAILED;
+    line_buffer_added(&connection->lines, (size_t)n);
+    offset = connection->lines.offset + (connection->lines.end - connection->lines.start);
+    keep_fds(connection, &message, offset);
+    return READ_SOME;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd, (void)what;
+    for (int i = 0; i < READS_PER_TURN; i++) {
+        enum read_result result = read_some(connection);
+
+        if (result == READ_FAILED) {
+            connection_close(connection);
+            return;
+        }
+        if (result == READ_END) {
+            handle_end(connection);
+            return;
+        }
+        if (result == READ_NOTHING)
+            return;
+        handle_lines(connection);
+        if (connection->fd < 0)
+            return;
+        if (is_blocked(connection)) {
+            event_del(connection->readable);
+            return;
+        }
+    }
+}
+
+/* Writing. */
+
+static void top_up_streams(struct connection *connection)
+{
+    struct list waiting; /* as in vm_observers_notify(): each may end itself */
+
+    connection->busy = true;
+    list_init(&waiting);
+    while (!list_is_empty(&connection->subscriptions)) {
+        struct list *link = connection->subscriptions.next;
+
+        list_remove(link);
+        list_append(&waiting, link);
+    }
+    while (!list_is_empty(&waiting)) {
+        struct subscription *subscription = LIST_ENTRY(waiting.next, struct subscription, link);
+
+        list_remove(&subscription->link);
+        list_append(&connection->subscriptions, &subscription->link);
+        if (subscription->kind->top_up)
+            subscription->kind->top_up(subscription);
+    }
+    connection->busy = false;
+}
+
+/* Waits for the client to read, if there is something it has not read. */
+static void watch_writable(struct connection *connection)
+{
+    bool wanted = connection_queued(connection) > 0;
+
+    if (wanted == connection->writing)
+        return;
+    connection->writing = wanted;
+    if (wanted)
+        event_add(connection->writable, NULL);
+    else
+        event_del(connection->writable);
+}
+
+/* The client has read: streams and requests that waited for that go on. */
+static void resume(struct connection *connection)
+{
+    if (connection_queued(connection) < CONNECTION_QUEUE_LOW)
+        top_up_streams(connection);
+    handle_lines(connection);
+    if (!connection->half_closed && !is_blocked(connection))
+        event_add(connection->readable, NULL);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    (void)fd, (void)what;
+    /* once: what is left, or was added, waits for the next turn, after the other clients' */
+    if (evbuffer_write(connection->queue, connection->fd) < 0 && errno != EAGAIN) {
+        connection_close(connection);
+        return;
+    }
+    resume(connection);
+    watch_writable(connection);
+    connection_settle(connection);
+}
+
+/* Coming and going. */
+
+static bool has_stream_that_ends(const struct connection *connection)
+{
+    LIST_FOR_EACH(&connection->subscriptions, link)
+    if (LIST_ENTRY(link, struct subscription, link)->kind->ends)
+        return true;
+    return false;
+}
+
+void connection_settle(struct connection *connection)
+{
+    if (connection->fd >= 0 && !connection->busy && connection->half_closed &&
+        connection->call_count == 0 && connection_queued(connection) == 0 &&
+        !has_stream_that_ends(connection))
+        connection_close(connection);
+}
+
+struct connection *connection_new(struct rpc_server *server, int fd)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+
+    if (!connection) {
+        close(fd);
+        return NULL;
+    }
+    connection->server = server;
+    connection->fd = fd;
+    connection->next_subscription = 1;
+    list_init(&connection->calls);
+    list_init(&connection->subscriptions);
+    line_buffer_init(&connection->lines, PROTOCOL_LINE_MAX);
+    read_peer(fd, &connection->peer);
+    list_append(&server->connections, &connection->link);
+    server->connection_count++;
+
+    connection->queue = evbuffer_new();
+    connection->readable =
+        event_new(server->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
+    connection->writable = event_new(server->base, fd, EV_WRITE | EV_PERSIST, on_flush, connection);
+    connection->hangup =
+        event_new(server->base, fd, EV_CLOSED | EV_ET | EV_PERSIST, on_hangup, connection);
+    connection->flush = event_new(server->base, -1, 0, on_flush, connection);
+    if (!connection->queue || !connection->readable || !connection->writable ||
+        !connection->hangup || !connection->flush || event_add(connection->readable, NULL) < 0) {
+        connection_close(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+static void free_event(struct event **event)
+{
+    if (*event)
+        event_free(*event);
+    *event = NULL;
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->fd < 0)
+        return;
+    free_event(&connection->readable);
+    free_event(&connection->writable);
+    free_event(&connection->hangup);
+    free_event(&connection->flush);
+    close(TAKE_FD(connection->fd));
+    close_fds_until(connection, UINT64_MAX);
+
+    while (!list_is_empty(&connection->subscriptions))
+        subscription_end(LIST_ENTRY(connection->subscriptions.next, struct subscription, link));
+    while (!list_is_empty(&connection->calls)) {
+        struct rpc_call *call = LIST_ENTRY(connection->calls.next, struct rpc_call, link);
+
+        call->cancel(call->context); /* only calls that wait are still there */
+    }
+    list_remove(&connection->link);
+    list_append(&connection->server->closed, &connection->link);
+    connection->server->connection_count--;
+    event_active(connection->server->reap, EV_TIMEOUT, 0);
+    if (connection->server->on_counts)
+        connection->server->on_counts(connection->server->on_counts_context);
+}
+
+void connection_free(struct connection *connection)
+{
+    list_remove(&connection->link);
+    line_buffer_deinit(&connection->lines);
+    if (connection->queue)
+        evbuffer_free(connection->queue);
+    free(connection);
+}

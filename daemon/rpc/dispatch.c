@@ -1,0 +1,158 @@
+#include "rpc/dispatch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "protocol/limits.h"
+#include "protocol/message.h"
+#include "rpc/call.h"
+#include "rpc/connection.h"
+#include "rpc/method.h"
+#include "rpc/server.h"
+
+static const struct rpc_method methods[] = {
+    /* name                parameters               handler */
+    { "vm.start", vm_start_params, method_vm_start },
+    { "vm.stop", vm_stop_params, method_vm_stop },
+    { "vm.list", vm_list_params, method_vm_list },
+    { "vm.get", vm_params, method_vm_get },
+    { "vm.stats", vm_params, method_vm_stats },
+    { "vm.attach", vm_attach_params, method_vm_attach },
+    { "vm.detach", subscription_params, method_vm_detach },
+    { "vm.output", vm_output_params, method_vm_output },
+    { "vm.wait", vm_wait_params, method_vm_wait },
+    { "vm.remove", vm_params, method_vm_remove },
+    { "events.subscribe", events_subscribe_params, method_events_subscribe },
+    { "events.unsubscribe", subscription_params, method_events_unsubscribe },
+    { "daemon.info", no_params, method_daemon_info },
+    { "rpc.discover", no_params, method_rpc_discover },
+};
+
+enum { METHOD_COUNT = sizeof(methods) / sizeof(methods[0]) };
+
+const struct rpc_method *rpc_method_at(size_t index)
+{
+    return index < METHOD_COUNT ? &methods[index] : NULL;
+}
+
+const struct rpc_method *rpc_method_find(const char *name)
+{
+    for (size_t i = 0; i < METHOD_COUNT; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+static void send_error(struct connection *connection, enum rpc_error_code code, const char *text)
+{
+    connection_send(connection, message_new_error(NULL, code, text, NULL));
+}
+
+static void fail_params(struct rpc_call *call, const struct rpc_param_fault *fault)
+{
+    struct json_object *data = json_object_new_object();
+
+    if (fault->parameter)
+        json_object_object_add(data, "parameter", json_object_new_string(fault->parameter));
+    if (fault->value)
+        json_object_object_add(data, "value", json_object_get(fault->value));
+    rpc_call_fail_error(call, &fault->error, data);
+}
+
+static void call_method(struct rpc_call *call, const struct message_request *request)
+{
+    _Alignas(16) char params[RPC_PARAMS_SIZE_MAX];
+    const struct rpc_method *method = rpc_method_find(request->method);
+    struct rpc_param_fault fault;
+
+    if (!method) {
+        rpc_call_fail(call, RPC_METHOD_NOT_FOUND, NULL,
+                      "there is no method '%.64s'; rpc.discover lists them", request->method);
+        return;
+    }
+    if (call->connection->call_count > CONNECTION_CALLS_MAX) {
+        rpc_call_fail(call, RPC_LIMIT_REACHED, NULL,
+                      "this connection waits for %d answers, as many as one may",
+                      CONNECTION_CALLS_MAX);
+        return;
+    }
+    call->table = method->params;
+    call->params = json_object_get(request->params);
+    if (rpc_params_read(method->params, request->params, call->connection->server->registry, params,
+                        sizeof(params), &fault) < 0)
+        fail_params(call, &fault);
+    else
+        method->call(call, params);
+}
+
+/* One request, alone or of a batch. An error before there is a call is answered all the same. */
+static void dispatch_request(struct connection *connection, struct json_object *value,
+                             struct rpc_batch *batch)
+{
+    struct message_request request;
+    struct rpc_call *call;
+    const char *why;
+    bool valid = message_read_request(value, &request, &why) == 0;
+
+    /* what is not a valid request is no notification either (section 4.1): it gets its error */
+    call = rpc_call_new(connection, json_object_get(request.id), valid && !request.has_id, batch);
+    if (!call)
+        return;
+    if (valid)
+        call_method(call, &request);
+    else
+        rpc_call_fail(call, RPC_INVALID_REQUEST, NULL, "%s", why);
+}
+
+static void dispatch_batch(struct connection *connection, struct json_object *values)
+{
+    size_t count = json_object_array_length(values);
+    struct rpc_batch *batch;
+    char text[96];
+
+    if (count == 0) { /* section 6 */
+        send_error(connection, RPC_INVALID_REQUEST, "a batch must hold at least one request");
+        return;
+    }
+    if (count > PROTOCOL_BATCH_MAX) {
+        snprintf(text, sizeof(text), "a batch may hold %d requests, not %zu", PROTOCOL_BATCH_MAX,
+                 count);
+        send_error(connection, RPC_INVALID_REQUEST, text);
+        return;
+    }
+    batch = rpc_batch_new(connection);
+    if (!batch)
+        return;
+    for (size_t i = 0; i < count; i++)
+        dispatch_request(connection, json_object_array_get_idx(values, i), batch);
+    rpc_batch_release(batch);
+}
+
+void dispatch_line(struct connection *connection, const char *text, size_t length)
+{
+    struct json_text_fault fault = { .what = "vmmd is out of memory" };
+    struct json_object *value = NULL;
+    char why[192];
+
+    if (message_parse(text, length, &value, &fault) < 0) {
+        snprintf(why, sizeof(why), "the line is not JSON: %s, at byte %zu", fault.what,
+                 fault.offset);
+        send_error(connection, RPC_PARSE_ERROR, why);
+        return;
+    }
+    if (json_object_is_type(value, json_type_array))
+        dispatch_batch(connection, value);
+    else
+        dispatch_request(connection, value, NULL);
+    json_object_put(value);
+}
+
+void dispatch_refuse_line(struct connection *connection, size_t limit)
+{
+    char text[96];
+
+    snprintf(text, sizeof(text), "the line is longer than %zu bytes, the most that is read", limit);
+    send_error(connection, RPC_PARSE_ERROR, text);
+}

@@ -1,0 +1,90 @@
+#include "rpc/event_stream.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <json-c/json.h>
+
+#include "protocol/message.h"
+#include "rpc/connection.h"
+#include "rpc/record_json.h"
+#include "rpc/server.h"
+#include "vm/vm.h"
+
+struct event_stream {
+    struct subscription subscription;
+    struct vm_observer observer;
+    struct vm *vm; /* NULL: all */
+};
+
+static struct json_object *state_params(const struct event_stream *stream, const struct vm *vm)
+{
+    struct json_object *params = json_object_new_object();
+
+    json_object_object_add(params, "subscription", json_object_new_uint64(stream->subscription.id));
+    json_object_object_add(params, "vm", json_object_new_uint64(vm->record.id));
+    json_object_object_add(params, "name", json_object_new_string(vm->record.name));
+    json_object_object_add(params, "state", json_object_new_string(vm_state_to_string(vm->state)));
+    if (vm_state_is_terminal(vm->state))
+        json_object_object_add(params, "exit", record_json_exit(&vm->record));
+    return params;
+}
+
+static void disconnect(struct connection *connection)
+{
+    if (log_limit_allows(&connection->server->log_limit))
+        log_warning("a client (uid %" PRIu32 ", pid %" PRId32
+                    ") does not read its events: %zu bytes wait, disconnecting it",
+                    connection->peer.uid, connection->peer.pid, connection_queued(connection));
+    connection_close(connection);
+}
+
+static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned notice)
+{
+    struct event_stream *stream = LIST_ENTRY(observer, struct event_stream, observer);
+    struct connection *connection = stream->subscription.connection;
+
+    if (!(notice & VM_NOTICE_STATE))
+        return;
+    if (connection_queued(connection) > CONNECTION_QUEUE_HIGH)
+        disconnect(connection);
+    else
+        connection_send(connection, message_new_notification("vm.state", state_params(stream, vm)));
+}
+
+static void free_stream(struct subscription *subscription)
+{
+    struct event_stream *stream = LIST_ENTRY(subscription, struct event_stream, subscription);
+
+    vm_unobserve(&stream->observer);
+    if (stream->vm)
+        vm_unref(stream->vm);
+    free(stream);
+}
+
+const struct subscription_kind event_stream_kind = { .free = free_stream };
+
+int event_stream_new(struct connection *connection, struct vm *vm, struct subscription **ret,
+                     struct error *err)
+{
+    struct event_stream *stream = calloc(1, sizeof(*stream));
+    int r;
+
+    if (!stream)
+        return error_set(err, -ENOMEM, "out of memory");
+    r = subscription_add(&stream->subscription, &event_stream_kind, connection, err);
+    if (r < 0) {
+        free(stream);
+        return r;
+    }
+    stream->observer.notify = on_notice;
+    if (vm) {
+        stream->vm = vm_ref(vm);
+        vm_observe(vm, &stream->observer);
+    } else {
+        registry_observe(connection->server->registry, &stream->observer);
+    }
+    *ret = &stream->subscription;
+    return 0;
+}

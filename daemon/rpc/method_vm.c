@@ -1,0 +1,311 @@
+/*
+ * Methods of a VM's life: start, stop, list, get, stats, wait, remove.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "guests/hypercall.h"
+#include "protocol/base64.h"
+#include "rpc/call.h"
+#include "rpc/connection.h"
+#include "rpc/method.h"
+#include "rpc/record_json.h"
+#include "rpc/server.h"
+#include "rpc/vm_waiter.h"
+#include "util/cleanup.h"
+#include "vm/registry.h"
+
+/* A guest of its own needs room below the image, and the tools' smallest is no smaller. */
+#define MEMORY_MIN UINT64_C(65536)
+
+static const char *const format_words[] = { "auto", "flat", NULL }; /* enum vm_format */
+static const char *const mode_words[] = { "real", NULL };           /* enum boot_mode */
+
+struct start_params {
+    struct rpc_image image;
+    const char *name;
+    unsigned format;
+    unsigned mode;
+    uint64_t load;
+    uint64_t memory;
+    uint64_t timeout_ms;
+    uint64_t ring;
+    bool coalesce;
+};
+
+#define AT(field) offsetof(struct start_params, field)
+
+const struct rpc_param vm_start_params[] = {
+    { "image", RPC_IMAGE, AT(image), .requirement = RPC_REQUIRED },
+    { "name", RPC_TEXT, AT(name), .requirement = RPC_OPTIONAL },
+    { "format", RPC_WORD, AT(format), .requirement = RPC_OPTIONAL, .words = format_words },
+    { "mode", RPC_WORD, AT(mode), .requirement = RPC_OPTIONAL, .words = mode_words },
+    { "load", RPC_UINT, AT(load), .requirement = RPC_OPTIONAL, .max = INT64_MAX,
+      .fallback = GUEST_LOAD_ADDRESS },
+    { "memory", RPC_UINT, AT(memory), .requirement = RPC_OPTIONAL, .min = MEMORY_MIN,
+      .max = INT64_MAX },
+    { "timeout_ms", RPC_UINT, AT(timeout_ms), .requirement = RPC_OPTIONAL, .max = UINT32_MAX },
+    { "ring", RPC_UINT, AT(ring), .requirement = RPC_OPTIONAL, .min = OUTPUT_RING_CAPACITY_MIN,
+      .max = INT64_MAX },
+    { "coalesce", RPC_BOOL, AT(coalesce), .requirement = RPC_OPTIONAL, .fallback = true },
+    RPC_PARAMS_END,
+};
+
+#undef AT
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0) {
+            data += n;
+            size -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* The image's bytes from the request, as a file, which is what loaders read. */
+static int image_from_data(struct json_object *data, struct error *err)
+{
+    size_t length = (size_t)json_object_get_string_len(data), size;
+    _cleanup_free_ char *bytes = malloc(length + 1);
+    _cleanup_close_ int fd = memfd_create("image", MFD_CLOEXEC);
+
+    if (!bytes || fd < 0)
+        return error_set(err, -ENOMEM, "no memory for the image: %s", strerror(errno));
+    if (base64_decode(json_object_get_string(data), length, bytes, &size) < 0)
+        return error_set_about(
+            err, "image", -EINVAL,
+            "parameter 'image': \"data\" must be base64 (RFC 4648 section 4, padded, "
+            "no white space)");
+    if (write_all(fd, bytes, size) < 0)
+        return error_set(err, -ENOMEM, "no memory for the image: %s", strerror(errno));
+    return TAKE_FD(fd);
+}
+
+/* Takes what it opens into config. */
+static int take_image(struct connection *connection, const struct rpc_image *image,
+                      struct vm_config *config, struct error *err)
+{
+    const char *name = image->name;
+
+    switch (image->kind) {
+    case RPC_IMAGE_FD:
+        config->image_fd = connection_take_fd(connection);
+        if (config->image_fd < 0)
+            return error_set_about(
+                err, "image", -EINVAL,
+                "parameter 'image': \"fd\" is true, but no descriptor came with the "
+                "line (SCM_RIGHTS), or vmmd has none left");
+        break;
+    case RPC_IMAGE_DATA:
+        config->image_fd = image_from_data(image->data, err);
+        if (config->image_fd < 0)
+            return config->image_fd;
+        break;
+    case RPC_IMAGE_PATH:
+        config->image_path = strdup(image->path);
+        if (!config->image_path)
+            return error_set(err, -ENOMEM, "out of memory");
+        if (!name)
+            name = image->path;
+        break;
+    }
+    if (name && strlen(name) > VM_IMAGE_MAX)
+        return error_set_about(err, "image", -EINVAL,
+                               "parameter 'image': the name has %zu bytes; at most %d are kept",
+                               strlen(name), VM_IMAGE_MAX);
+    snprintf(config->image, sizeof(config->image), "%s", name ? name : "");
+    return 0;
+}
+
+/* What a failed start failed for, and the VM that remains to tell of it. */
+static void fail_start(struct rpc_call *call, struct vm *vm)
+{
+    struct json_object *data = json_object_new_object();
+    struct error err;
+
+    error_set(&err, vm->outcome.start_error, "cannot start VM '%s': %s", vm->record.name,
+              vm->record.end.message);
+    json_object_object_add(data, "vm", json_object_new_uint64(vm->record.id));
+    rpc_call_fail_error(call, &err, data);
+}
+
+static int has_started(const struct vm *vm)
+{
+    return vm_ring(vm) || vm_state_is_terminal(vm->state);
+}
+
+static void answer_started(struct rpc_call *call, struct vm *vm)
+{
+    struct json_object *result;
+
+    if (vm_state_is_terminal(vm->state) && vm->outcome.start_error) {
+        fail_start(call, vm);
+        return;
+    }
+    result = json_object_new_object();
+    json_object_object_add(result, "id", json_object_new_uint64(vm->record.id));
+    json_object_object_add(result, "name", json_object_new_string(vm->record.name));
+    json_object_object_add(result, "state", json_object_new_string(vm_state_to_string(vm->state)));
+    rpc_call_answer(call, result);
+}
+
+void method_vm_start(struct rpc_call *call, const void *context)
+{
+    static const struct vm_waiter_kind until_started = { has_started, answer_started };
+    const struct start_params *params = context;
+    struct connection *connection = call->connection;
+    struct vm_config config = {
+        .image_fd = -1,
+        .named = params->name != NULL,
+        .format = (enum vm_format)params->format,
+        .mode = (enum boot_mode)params->mode,
+        .load = params->load,
+        .memory_bytes = params->memory,
+        .ring_capacity = params->ring,
+        .timeout_ms = (uint32_t)params->timeout_ms,
+        .coalesce = params->coalesce,
+    };
+    struct error err;
+    struct vm *vm;
+    int r;
+
+    r = take_image(connection, &params->image, &config, &err);
+    if (r < 0) {
+        vm_config_deinit(&config);
+        rpc_call_fail_error(call, &err, NULL);
+        return;
+    }
+    /* cut, a name that is too long is still too long, and refused as such */
+    snprintf(config.name, sizeof(config.name), "%s", config.named ? params->name : "");
+    r = registry_start_vm(connection->server->registry, &config, &connection->peer, &vm, &err);
+    if (r < 0)
+        rpc_call_fail_error(call, &err, NULL);
+    else
+        vm_waiter_start(call, vm, &until_started, UINT64_MAX);
+}
+
+/* Stop and wait. */
+
+static int has_ended(const struct vm *vm)
+{
+    return vm_state_is_terminal(vm->state);
+}
+
+static void answer_record(struct rpc_call *call, struct vm *vm)
+{
+    rpc_call_answer(call, record_json(vm));
+}
+
+static const struct vm_waiter_kind until_ended = { has_ended, answer_record };
+
+struct stop_params {
+    struct vm *vm;
+    bool force;
+};
+
+const struct rpc_param vm_stop_params[] = {
+    { "vm", RPC_VM, offsetof(struct stop_params, vm), .requirement = RPC_REQUIRED },
+    { "force", RPC_BOOL, offsetof(struct stop_params, force), .requirement = RPC_OPTIONAL },
+    RPC_PARAMS_END,
+};
+
+void method_vm_stop(struct rpc_call *call, const void *context)
+{
+    const struct stop_params *params = context;
+
+    vm_stop(params->vm, params->force ? GUEST_END_KILLED : GUEST_END_STOPPED,
+            &call->connection->peer);
+    vm_waiter_start(call, params->vm, &until_ended, UINT64_MAX);
+}
+
+struct wait_params {
+    struct vm *vm;
+    uint64_t timeout_ms;
+};
+
+const struct rpc_param vm_wait_params[] = {
+    { "vm", RPC_VM, offsetof(struct wait_params, vm), .requirement = RPC_REQUIRED },
+    { "timeout_ms", RPC_UINT, offsetof(struct wait_params, timeout_ms), .requirement = RPC_OPTIONAL,
+      .max = INT64_MAX, .fallback = UINT64_MAX },
+    RPC_PARAMS_END,
+};
+
+void method_vm_wait(struct rpc_call *call, const void *context)
+{
+    const struct wait_params *params = context;
+
+    vm_waiter_start(call, params->vm, &until_ended, params->timeout_ms);
+}
+
+/* Asking. */
+
+struct list_params {
+    bool all;
+};
+
+const struct rpc_param vm_list_params[] = {
+    { "all", RPC_BOOL, offsetof(struct list_params, all), .requirement = RPC_OPTIONAL },
+    RPC_PARAMS_END,
+};
+
+void method_vm_list(struct rpc_call *call, const void *context)
+{
+    const struct list_params *params = context;
+    struct json_object *records = json_object_new_array();
+
+    LIST_FOR_EACH(registry_vms(call->connection->server->registry), link)
+    {
+        const struct vm *vm = LIST_ENTRY(link, struct vm, link);
+
+        if (params->all || !vm_state_is_terminal(vm->state))
+            json_object_array_add(records, record_json(vm));
+    }
+    rpc_call_answer(call, records);
+}
+
+struct vm_only_params {
+    struct vm *vm;
+};
+
+const struct rpc_param vm_params[] = {
+    { "vm", RPC_VM, offsetof(struct vm_only_params, vm), .requirement = RPC_REQUIRED },
+    RPC_PARAMS_END,
+};
+
+void method_vm_get(struct rpc_call *call, const void *context)
+{
+    const struct vm_only_params *params = context;
+
+    rpc_call_answer(call, record_json(params->vm));
+}
+
+void method_vm_stats(struct rpc_call *call, const void *context)
+{
+    const struct vm_only_params *params = context;
+
+    rpc_call_answer(call, stats_json(params->vm));
+}
+
+void method_vm_remove(struct rpc_call *call, const void *context)
+{
+    const struct vm_only_params *params = context;
+    struct error err;
+
+    if (registry_remove(call->connection->server->registry, params->vm, &err) < 0)
+        rpc_call_fail_error(call, &err, NULL);
+    else
+        rpc_call_answer(call, json_object_new_object());
+}

@@ -1,0 +1,153 @@
+#include "rpc/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "protocol/message.h"
+#include "rpc/connection.h"
+#include "util/clock.h"
+
+/* How long accepting pauses when there is no descriptor left. */
+static const struct timeval accept_pause = { .tv_sec = 1 };
+
+static void on_reap(evutil_socket_t fd, short what, void *context)
+{
+    struct rpc_server *server = context;
+
+    (void)fd, (void)what;
+    while (!list_is_empty(&server->closed))
+        connection_free(LIST_ENTRY(server->closed.next, struct connection, link));
+}
+
+static void counts_changed(struct rpc_server *server)
+{
+    if (server->on_counts)
+        server->on_counts(server->on_counts_context);
+}
+
+/* Tells the client why before it closes; the socket's buffer is empty, so the line fits. */
+static void refuse(struct rpc_server *server, int fd)
+{
+    struct json_object *message;
+    const char *text;
+    char why[128];
+    size_t length;
+
+    snprintf(why, sizeof(why),
+             "vmmd has %zu connections, as many as the setting 'max-connections' allows",
+             server->connection_count);
+    if (log_limit_allows(&server->log_limit))
+        log_warning("%s, refusing another", why);
+    message = message_new_error(NULL, RPC_LIMIT_REACHED, why, NULL);
+    text = message_text(message, &length);
+    if (send(fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        (void)send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    json_object_put(message);
+    close(fd);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int length, void *context)
+{
+    struct rpc_server *server = context;
+
+    (void)listener, (void)address, (void)length;
+    if (server->connection_count >= server->limits->max_connections) {
+        refuse(server, fd);
+        return;
+    }
+    if (connection_new(server, fd))
+        counts_changed(server);
+}
+
+/* Out of descriptors, mostly: the client waits in the backlog, everybody else goes on. */
+static void on_accept_error(struct evconnlistener *listener, void *context)
+{
+    struct rpc_server *server = context;
+
+    if (log_limit_allows(&server->log_limit))
+        log_warning("cannot accept a connection: %s, pausing for a second", strerror(errno));
+    evconnlistener_disable(listener);
+    event_add(server->accept_again, &accept_pause);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *context)
+{
+    struct rpc_server *server = context;
+
+    (void)fd, (void)what;
+    evconnlistener_enable(server->listener);
+}
+
+int rpc_server_init(struct rpc_server *server, struct event_base *base, int listen_fd,
+                    struct registry *registry, const struct kvm_host *host,
+                    const struct vm_limits *vm_limits, const struct rpc_limits *limits)
+{
+    *server = (struct rpc_server){
+        .base = base,
+        .registry = registry,
+        .host = host,
+        .vm_limits = vm_limits,
+        .limits = limits,
+        .log_limit = { .burst = 10 },
+        .started_ns = clock_realtime_ns(),
+        .started_mono_ns = clock_monotonic_ns(),
+    };
+    list_init(&server->connections);
+    list_init(&server->closed);
+
+    /* backlog 0: it listens already */
+    server->listener = evconnlistener_new(
+        base, on_accept, server, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
+    server->accept_again = event_new(base, -1, 0, on_accept_again, server);
+    server->reap = event_new(base, -1, 0, on_reap, server);
+    if (!server->listener)
+        close(listen_fd);
+    if (!server->listener || !server->accept_again || !server->reap) {
+        rpc_server_deinit(server);
+        return -ENOMEM;
+    }
+    evconnlistener_set_error_cb(server->listener, on_accept_error);
+    return 0;
+}
+
+void rpc_server_stop_accepting(struct rpc_server *server)
+{
+    event_del(server->accept_again);
+    evconnlistener_disable(server->listener);
+}
+
+int rpc_server_is_drained(const struct rpc_server *server)
+{
+    LIST_FOR_EACH(&server->connections, link)
+    {
+        const struct connection *connection = LIST_ENTRY(link, struct connection, link);
+
+        if (connection_queued(connection) > 0 || connection->call_count > 0)
+            return 0;
+    }
+    return 1;
+}
+
+void rpc_server_deinit(struct rpc_server *server)
+{
+    if (!server->base)
+        return;
+    server->on_counts = NULL;
+    while (!list_is_empty(&server->connections))
+        connection_close(LIST_ENTRY(server->connections.next, struct connection, link));
+    on_reap(-1, 0, server);
+    if (server->listener)
+        evconnlistener_free(server->listener);
+    if (server->accept_again)
+        event_free(server->accept_again);
+    if (server->reap)
+        event_free(server->reap);
+    *server = (struct rpc_server){ 0 };
+}

@@ -1,0 +1,102 @@
+#include "rpc/vm_waiter.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "rpc/call.h"
+#include "rpc/connection.h"
+#include "rpc/server.h"
+#include "vm/vm.h"
+
+struct vm_waiter {
+    struct vm_observer observer;
+    const struct vm_waiter_kind *kind;
+    struct rpc_call *call;
+    struct vm *vm;
+    struct event *timer;
+    uint64_t timeout_ms;
+};
+
+/* Lets go of everything but the call and the VM. */
+static void release(struct vm_waiter *waiter)
+{
+    vm_unobserve(&waiter->observer);
+    if (waiter->timer)
+        event_free(waiter->timer);
+    free(waiter);
+}
+
+static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned notice)
+{
+    struct vm_waiter *waiter = LIST_ENTRY(observer, struct vm_waiter, observer);
+    const struct vm_waiter_kind *kind = waiter->kind;
+    struct rpc_call *call = waiter->call;
+
+    if (!(notice & VM_NOTICE_REMOVED) && !kind->is_due(vm))
+        return;
+    release(waiter);
+    if (kind->is_due(vm))
+        kind->answer(call, vm);
+    else
+        rpc_call_fail(call, RPC_VM_REMOVED, NULL, "VM '%s' was removed meanwhile", vm->record.name);
+    vm_unref(vm);
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *context)
+{
+    struct vm_waiter *waiter = context;
+    struct rpc_call *call = waiter->call;
+    struct vm *vm = waiter->vm;
+    uint64_t timeout_ms = waiter->timeout_ms;
+
+    (void)fd, (void)what;
+    release(waiter);
+    rpc_call_fail(call, RPC_TIMED_OUT, NULL, "VM '%s' is still %s after %" PRIu64 " ms",
+                  vm->record.name, vm_state_to_string(vm->state), timeout_ms);
+    vm_unref(vm);
+}
+
+static void on_cancel(void *context)
+{
+    struct vm_waiter *waiter = context;
+    struct rpc_call *call = waiter->call;
+    struct vm *vm = waiter->vm;
+
+    release(waiter);
+    rpc_call_answer(call, NULL); /* to nobody */
+    vm_unref(vm);
+}
+
+void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waiter_kind *kind,
+                     uint64_t timeout_ms)
+{
+    struct vm_waiter *waiter;
+
+    if (kind->is_due(vm)) {
+        kind->answer(call, vm);
+        return;
+    }
+    waiter = calloc(1, sizeof(*waiter));
+    if (!waiter) {
+        rpc_call_fail(call, RPC_INTERNAL_ERROR, NULL, "vmmd is out of memory");
+        return;
+    }
+    waiter->observer.notify = on_notice;
+    waiter->kind = kind;
+    waiter->call = call;
+    waiter->vm = vm_ref(vm);
+    waiter->timeout_ms = timeout_ms;
+    vm_observe(vm, &waiter->observer);
+    rpc_call_on_cancel(call, on_cancel, waiter);
+
+    if (timeout_ms != UINT64_MAX) {
+        struct timeval delay = { .tv_sec = (time_t)(timeout_ms / 1000),
+                                 .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000 };
+
+        waiter->timer = event_new(call->connection->server->base, -1, 0, on_timeout, waiter);
+        if (waiter->timer)
+            event_add(waiter->timer, &delay);
+    }
+}

@@ -1,0 +1,24 @@
+/*
+ * VM waiter: a call that is answered when its VM has come far enough.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct rpc_call;
+struct vm;
+
+struct vm_waiter_kind {
+    /* Whether the VM has come far enough. */
+    int (*is_due)(const struct vm *vm);
+    /* Answers the call. */
+    void (*answer)(struct rpc_call *call, struct vm *vm);
+};
+
+/*
+ * Answers call by kind->answer: at once if that is due, else when it is. Fails the call with
+ * timed-out after timeout_ms (UINT64_MAX: never), with vm-removed if the VM is removed first, and
+ * forgets it if its client goes. Takes call.
+ */
+void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waiter_kind *kind,
+                     uint64_t timeout_ms);

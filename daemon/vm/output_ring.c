@@ -1,0 +1,95 @@
+#include "vm/output_ring.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/shared_copy.h"
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t output_ring_first_size(uint64_t capacity)
+{
+    return min_u64(capacity, OUTPUT_RING_STEP);
+}
+
+/* Only before the first byte is overwritten: until then a byte's place does not depend on the size.
+ */
+static void grow(struct output_ring *ring, uint64_t size)
+{
+    if (ring->reserve(ring->context, size * 2) == 0)
+        atomic_store(&ring->state->size, size * 2);
+    else
+        atomic_store(&ring->state->capacity, size);
+}
+
+void output_ring_append(struct output_ring *ring, const void *data, size_t size)
+{
+    struct output_ring_state *state = ring->state;
+    const unsigned char *from = data;
+
+    while (size > 0) {
+        uint64_t end = atomic_load_explicit(&state->end, memory_order_relaxed);
+        uint64_t room = atomic_load_explicit(&state->size, memory_order_relaxed);
+        uint64_t n;
+
+        if (end == room && room < atomic_load_explicit(&state->capacity, memory_order_relaxed)) {
+            grow(ring, room);
+            continue;
+        }
+        n = min_u64(size, room - end % room);
+        if (end + n > room)
+            atomic_store_explicit(&state->claimed, end + n, memory_order_relaxed);
+        shared_store(ring->bytes + end % room, from, n);
+        /* seq_cst: pairs with a reader that says it is waiting and then looks again */
+        atomic_store(&state->end, end + n);
+        from += n;
+        size -= n;
+    }
+}
+
+uint64_t output_ring_end(const struct output_ring *ring)
+{
+    return atomic_load(&ring->state->end);
+}
+
+/* size is read after claimed: both are final once claimed is not 0. */
+uint64_t output_ring_first(const struct output_ring *ring)
+{
+    uint64_t claimed = atomic_load(&ring->state->claimed);
+    uint64_t size = atomic_load(&ring->state->size);
+
+    return claimed > size ? claimed - size : 0;
+}
+
+static void copy_out(const struct output_ring *ring, uint64_t start, unsigned char *to, uint64_t n)
+{
+    uint64_t size = atomic_load(&ring->state->size);
+    uint64_t at = start % size, straight = min_u64(n, size - at);
+
+    shared_load(ring->bytes + at, to, straight);
+    shared_load(ring->bytes, to + straight, n - straight);
+}
+
+int output_ring_read(const struct output_ring *ring, uint64_t position, void *data, size_t size,
+                     struct output_chunk *ret)
+{
+    uint64_t first = output_ring_first(ring), end = output_ring_end(ring); /* so first <= end */
+    uint64_t start = position > first ? position : first, gone;
+    unsigned char *to = data;
+    size_t n;
+
+    if (position > end)
+        return -ERANGE;
+    n = min_u64(size, end - start);
+    copy_out(ring, start, to, n);
+
+    /* what was overwritten while it was copied is not what it claims to be */
+    first = output_ring_first(ring);
+    gone = first > start ? min_u64(first - start, n) : 0;
+    memmove(to, to + gone, n - gone);
+    *ret = (struct output_chunk){ .start = start + gone, .length = n - gone };
+    return 0;
+}

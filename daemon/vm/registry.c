@@ -1,0 +1,728 @@
+#include "vm/registry.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/worker.h"
+
+/* How often VMs are looked at for output that made no exit: it is seen within 50 ms. */
+#define TICK_US 20000
+
+/* Ended VMs whose threads are still busy taking the machine down; a moment each. */
+#define TEARDOWN_MAX 256
+
+struct registry {
+    struct event_base *base;
+    const struct kvm_host *host;
+    const struct vm_limits *limits;
+    struct worker *worker;
+    struct doorbell *doorbell;
+    struct event *tick; /* runs while a VM is live */
+    char *state_dir;
+    int directory_fd;
+    int lock_fd;
+    int next_id_fd;
+    uint64_t next_id;
+    bool shutting_down;
+
+    struct list vms;       /* all listed, by id */
+    struct list ended;     /* those in a terminal state, oldest end first */
+    void *by_id;           /* tsearch(3) tree of all listed */
+    void *by_name;         /* of the live ones */
+    struct list observers; /* of all VMs */
+    struct registry_counts counts;
+    void (*on_counts)(void *context);
+    void *on_counts_context;
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = ((const struct vm *)a)->record.id, right = ((const struct vm *)b)->record.id;
+
+    return left < right ? -1 : left > right;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct vm *)a)->record.name, ((const struct vm *)b)->record.name);
+}
+
+static struct vm *find_live_name(const struct registry *registry, const char *name)
+{
+    struct vm key = { 0 };
+    struct vm **node;
+
+    if (strlen(name) >= sizeof(key.record.name))
+        return NULL;
+    strcpy(key.record.name, name);
+    node = tfind(&key, &registry->by_name, compare_names);
+    return node ? *node : NULL;
+}
+
+static void counts_changed(struct registry *registry)
+{
+    if (registry->on_counts)
+        registry->on_counts(registry->on_counts_context);
+}
+
+/* The state directory. */
+
+static int open_directory(struct registry *registry, const char *path, struct error *err)
+{
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return error_set(err, -EIO, "cannot make the state directory '%s': %s", path,
+                         strerror(errno));
+    registry->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (registry->directory_fd < 0)
+        return error_set(err, -EIO, "cannot open the state directory '%s': %s", path,
+                         strerror(errno));
+    registry->state_dir = strdup(path);
+    return registry->state_dir ? 0 : error_set(err, -ENOMEM, "out of memory");
+}
+
+static int lock_directory(struct registry *registry, struct error *err)
+{
+    registry->lock_fd =
+        openat(registry->directory_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (registry->lock_fd < 0)
+        return error_set(err, -EIO, "cannot write to the state directory '%s': %s",
+                         registry->state_dir, strerror(errno));
+    if (flock(registry->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, -EBUSY,
+                         "another vmmd uses the state directory '%s': stop it, or give this one "
+                         "another with --state-dir",
+                         registry->state_dir);
+    return 0;
+}
+
+/* The number after the highest id ever given, as text, in a file of its own. */
+static int open_next_id(struct registry *registry, struct error *err)
+{
+    char text[32] = "";
+
+    registry->next_id_fd =
+        openat(registry->directory_fd, "next-id", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (registry->next_id_fd < 0 || pread(registry->next_id_fd, text, sizeof(text) - 1, 0) < 0)
+        return error_set(err, -EIO, "cannot read 'next-id' in the state directory '%s': %s",
+                         registry->state_dir, strerror(errno));
+    registry->next_id = strtoull(text, NULL, 10);
+    if (registry->next_id == 0)
+        registry->next_id = 1;
+    return 0;
+}
+
+static int write_next_id(struct registry *registry, uint64_t next_id, struct error *err)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%020" PRIu64 "\n", next_id);
+
+    if (pwrite(registry->next_id_fd, text, (size_t)n, 0) != n)
+        return error_set(err, -EIO, "cannot write 'next-id' in the state directory '%s': %s",
+                         registry->state_dir, strerror(errno));
+    registry->next_id = next_id;
+    return 0;
+}
+
+/* VMs in and out of the registry. */
+
+static struct vm *new_vm(struct registry *registry)
+{
+    struct vm *vm = calloc(1, sizeof(*vm));
+
+    if (!vm)
+        return NULL;
+    vm->registry = registry;
+    vm->host = registry->host;
+    vm->directory_fd = registry->directory_fd;
+    vm->doorbell = registry->doorbell;
+    vm->config.image_fd = -1;
+    vm->references = 1;
+    vcpu_kick_init(&vm->kick);
+    list_init(&vm->link);
+    list_init(&vm->ended_link);
+    list_init(&vm->observers);
+    return vm;
+}
+
+/* Whether there was memory for it. */
+static bool list_vm(struct registry *registry, struct vm *vm)
+{
+    if (!tsearch(vm, &registry->by_id, compare_ids))
+        return false;
+    list_append(&registry->vms, &vm->link);
+    return true;
+}
+
+static void add_ended(struct registry *registry, struct vm *vm)
+{
+    list_append(&registry->ended, &vm->ended_link);
+    registry->counts.ended++;
+}
+
+struct removal {
+    struct worker_job job;
+    int directory_fd;
+    uint64_t id;
+};
+
+static void remove_file(void *argument)
+{
+    struct removal *removal = argument;
+    int r = vm_file_remove(removal->directory_fd, removal->id);
+
+    if (r < 0 && r != -ENOENT)
+        log_warning("cannot delete the state file of VM %" PRIu64 ": %s, it will be listed again "
+                    "after a restart",
+                    removal->id, strerror(-r));
+    free(removal);
+}
+
+static void submit_removal(struct registry *registry, uint64_t id)
+{
+    struct removal *removal = calloc(1, sizeof(*removal));
+
+    if (!removal) {
+        log_warning("no memory to delete the state file of VM %" PRIu64, id);
+        return;
+    }
+    removal->job = (struct worker_job){ .fn = remove_file, .argument = removal };
+    removal->directory_fd = registry->directory_fd;
+    removal->id = id;
+    worker_submit(registry->worker, &removal->job);
+}
+
+static void forget(struct registry *registry, struct vm *vm)
+{
+    assert(vm_state_is_terminal(vm->state) && !vm->removed);
+    tdelete(vm, &registry->by_id, compare_ids);
+    list_remove(&vm->link);
+    list_remove(&vm->ended_link);
+    registry->counts.ended--;
+    vm->removed = true;
+    submit_removal(registry, vm->record.id);
+    vm_observers_notify(&vm->observers, vm, VM_NOTICE_REMOVED);
+    vm_unref(vm); /* the registry's */
+    counts_changed(registry);
+}
+
+static void retire(struct registry *registry)
+{
+    while (registry->counts.ended > registry->limits->retain)
+        forget(registry, LIST_ENTRY(registry->ended.next, struct vm, ended_link));
+}
+
+/* What earlier daemons left. */
+
+static int read_ids(struct registry *registry, uint64_t **ret, size_t *ret_count)
+{
+    size_t count = 0, capacity = 0;
+    uint64_t *ids = NULL;
+    struct dirent *entry;
+    DIR *directory;
+    int fd = openat(registry->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    directory = fd < 0 ? NULL : fdopendir(fd);
+    if (!directory)
+        return -errno;
+    while ((entry = readdir(directory))) {
+        uint64_t id = vm_file_id(entry->d_name);
+
+        if (id == 0)
+            continue;
+        if (count == capacity) {
+            uint64_t *more =
+                reallocarray(ids, capacity ? capacity *= 2 : (capacity = 64), sizeof(*ids));
+
+            if (!more)
+                break;
+            ids = more;
+        }
+        ids[count++] = id;
+    }
+    closedir(directory);
+    *ret = ids;
+    *ret_count = count;
+    return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* It was live when its daemon ended: what is known of it is what is in the file. */
+static void mark_lost(struct vm_file *file)
+{
+    struct vm_record *record = &file->header->record;
+
+    record->ended_ns = clock_realtime_ns();
+    record->uptime_ns = counter_get(&file->stats->guest_ns) + counter_get(&file->stats->vmm_ns);
+    record->end = (struct guest_end){ 0 };
+    guest_end_set(&record->end, GUEST_END_DAEMON_LOST, 0,
+                  "vmmd ended while this VM was %s; its output is kept up to byte %" PRIu64,
+                  vm_state_to_string((enum vm_state)atomic_load(&file->header->state)),
+                  output_ring_end(&file->ring));
+    atomic_store(&file->header->state, (uint32_t)VM_LOST);
+}
+
+static void load_vm(struct registry *registry, uint64_t id)
+{
+    struct vm_file *file;
+    struct error err;
+    struct vm *vm;
+    int r;
+
+    r = vm_file_open(registry->directory_fd, id, &file, &err);
+    if (r == -ENODATA) { /* its start was never answered: there is nobody who could ask for it */
+        vm_file_remove(registry->directory_fd, id);
+        return;
+    }
+    if (r < 0) {
+        log_warning("cannot use '%" PRIu64 ".vm' in the state directory: %s, ignoring it", id,
+                    err.text);
+        return;
+    }
+    if (!vm_state_is_terminal((enum vm_state)atomic_load(&file->header->state)))
+        mark_lost(file);
+
+    vm = new_vm(registry);
+    if (!vm) {
+        vm_file_free(file);
+        return;
+    }
+    vm->file = file;
+    vm->file_ready = vm->gone = true;
+    vm->record = file->header->record;
+    vm->state = (enum vm_state)atomic_load(&file->header->state);
+    if (!list_vm(registry, vm)) {
+        vm_free(vm);
+        return;
+    }
+    add_ended(registry, vm);
+}
+
+static int load_all(struct registry *registry, struct error *err)
+{
+    _cleanup_free_ uint64_t *ids = NULL;
+    size_t count = 0;
+    int r;
+
+    r = read_ids(registry, &ids, &count);
+    if (r < 0)
+        return error_set(err, -EIO, "cannot read the state directory '%s': %s", registry->state_dir,
+                         strerror(-r));
+    if (count == 0)
+        return 0;
+    qsort(ids, count, sizeof(*ids), compare_numbers);
+    if (ids[count - 1] >= registry->next_id)
+        registry->next_id = ids[count - 1] + 1;
+    for (size_t i = 0; i < count; i++)
+        load_vm(registry, ids[i]);
+    log_info("%zu VMs of earlier daemons are listed", registry->counts.ended);
+    retire(registry);
+    return 0;
+}
+
+/* The registry itself. */
+
+static void on_news(struct doorbell_button *button, unsigned news)
+{
+    vm_handle_news(LIST_ENTRY(button, struct vm, button), news);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct registry *registry = context;
+
+    (void)fd, (void)what;
+    LIST_FOR_EACH(&registry->vms, link)
+    vm_tick(LIST_ENTRY(link, struct vm, link));
+}
+
+int registry_new(struct event_base *base, const struct kvm_host *host,
+                 const struct vm_limits *limits, struct worker *worker, const char *state_dir,
+                 struct registry **ret, struct error *err)
+{
+    struct registry *registry = calloc(1, sizeof(*registry));
+    int r;
+
+    if (!registry)
+        return error_set(err, -ENOMEM, "out of memory");
+    registry->base = base;
+    registry->host = host;
+    registry->limits = limits;
+    registry->worker = worker;
+    registry->directory_fd = registry->lock_fd = registry->next_id_fd = -1;
+    list_init(&registry->vms);
+    list_init(&registry->ended);
+    list_init(&registry->observers);
+
+    r = doorbell_new(base, on_news, &registry->doorbell);
+    registry->tick = event_new(base, -1, EV_PERSIST, on_tick, registry);
+    if (r < 0 || !registry->tick)
+        r = error_set(err, -ENOMEM, "cannot make the daemon's events");
+    if (r == 0)
+        r = open_directory(registry, state_dir, err);
+    if (r == 0)
+        r = lock_directory(registry, err);
+    if (r == 0)
+        r = open_next_id(registry, err);
+    if (r == 0)
+        r = load_all(registry, err);
+    if (r < 0) {
+        registry_free(registry);
+        return r;
+    }
+    *ret = registry;
+    return 0;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void registry_free(struct registry *registry)
+{
+    if (!registry)
+        return;
+    assert(registry->counts.threads == 0);
+    LIST_FOR_EACH(&registry->vms, link)
+    {
+        struct vm *vm = LIST_ENTRY(link, struct vm, link);
+
+        tdelete(vm, &registry->by_id, compare_ids);
+        vm_free(vm);
+    }
+    if (registry->tick)
+        event_free(registry->tick);
+    doorbell_free(registry->doorbell);
+    close_if_open(registry->next_id_fd);
+    close_if_open(registry->directory_fd);
+    close_if_open(registry->lock_fd);
+    free(registry->state_dir);
+    free(registry);
+}
+
+/* Starting. */
+
+static bool only_digits(const char *text)
+{
+    return text[strspn(text, "0123456789")] == '\0';
+}
+
+static bool name_is_valid(const char *name)
+{
+    static const char more[] = "_.-";
+    size_t length = strlen(name);
+
+    if (length == 0 || length > VM_NAME_MAX || !isalnum((unsigned char)name[0]))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!isascii((unsigned char)name[i]) ||
+            (!isalnum((unsigned char)name[i]) && !strchr(more, name[i])))
+            return false;
+    return !only_digits(name);
+}
+
+static int check_name(struct registry *registry, const char *name, struct error *err)
+{
+    const struct vm *taken;
+
+    if (!name_is_valid(name))
+        return error_set_about(
+            err, "name", -EINVAL,
+            "name '%s' is not one a VM can have: letters, digits, '_', '.' and '-', a "
+            "letter or digit first, at most %d, and not digits only",
+            name, VM_NAME_MAX);
+    taken = find_live_name(registry, name);
+    if (taken)
+        return error_set_about(err, "name", -EEXIST, "VM %" PRIu64 " is %s and has the name '%s'",
+                               taken->record.id, vm_state_to_string(taken->state), name);
+    return 0;
+}
+
+static int check_limit(const char *what, uint64_t value, const char *setting, uint64_t max,
+                       struct error *err)
+{
+    if (value <= max)
+        return 0;
+    return error_set_about(err, what, -EDQUOT,
+                           "%s of %" PRIu64 " bytes is more than the %" PRIu64
+                           " that the setting '%s' allows",
+                           what, value, max, setting);
+}
+
+/* Fills in what was left out, and holds the rest against the limits. */
+static int settle_config(struct registry *registry, struct vm_config *config, struct error *err)
+{
+    const struct vm_limits *limits = registry->limits;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t ring = OUTPUT_RING_CAPACITY_MIN;
+    int r;
+
+    if (registry->counts.live >= limits->max_vms)
+        return error_set(
+            err, -EDQUOT,
+            "%zu VMs are live, as many as the setting 'max-vms' allows; stop one first",
+            registry->counts.live);
+    if (registry->counts.threads >= limits->max_vms + TEARDOWN_MAX)
+        return error_set(err, -EDQUOT, "%zu VMs are still being taken down; try again shortly",
+                         registry->counts.threads - registry->counts.live);
+    if (config->memory_bytes == 0)
+        config->memory_bytes = limits->memory;
+    if (config->ring_capacity == 0)
+        config->ring_capacity = limits->ring;
+    r = check_limit("memory", config->memory_bytes, "max-memory", limits->max_memory, err);
+    if (r == 0)
+        r = check_limit("ring", config->ring_capacity, "max-ring", limits->max_ring, err);
+    if (r < 0)
+        return r;
+
+    config->memory_bytes = (config->memory_bytes + page - 1) / page * page;
+    while (ring < config->ring_capacity)
+        ring *= 2;
+    config->ring_capacity = ring;
+    if (config->image_path) {
+        if (!limits->image_dir)
+            return error_set_about(
+                err, "image", -EINVAL,
+                "no image directory is configured (setting 'image-dir'): pass the "
+                "image itself, as a descriptor or as data");
+        config->image_directory = strdup(limits->image_dir);
+        if (!config->image_directory)
+            return error_set(err, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* "vmID", or, where a live VM was given just that name, "vmID.2" and so on. */
+static void give_name(struct registry *registry, struct vm_record *record)
+{
+    snprintf(record->name, sizeof(record->name), "vm%" PRIu64, record->id);
+    for (unsigned n = 2; find_live_name(registry, record->name); n++)
+        snprintf(record->name, sizeof(record->name), "vm%" PRIu64 ".%u", record->id, n);
+}
+
+static void fill_record(struct registry *registry, struct vm *vm, const struct vm_peer *owner,
+                        uint64_t id)
+{
+    struct vm_record *record = &vm->record;
+
+    record->id = id;
+    if (vm->config.named)
+        snprintf(record->name, sizeof(record->name), "%s", vm->config.name);
+    else
+        give_name(registry, record);
+    snprintf(record->image, sizeof(record->image), "%s", vm->config.image);
+    snprintf(record->format, sizeof(record->format), "flat");
+    snprintf(record->mode, sizeof(record->mode), "real");
+    record->memory_bytes = vm->config.memory_bytes;
+    record->created_ns = clock_realtime_ns();
+    record->owner = *owner;
+}
+
+static void start_tick(struct registry *registry)
+{
+    static const struct timeval period = { .tv_usec = TICK_US };
+
+    if (registry->counts.live++ == 0)
+        event_add(registry->tick, &period);
+}
+
+static void unlist_name(struct registry *registry, struct vm *vm)
+{
+    tdelete(vm, &registry->by_name, compare_names);
+}
+
+/* Lists the VM as live and starts its thread, or leaves nothing behind. */
+static int launch(struct registry *registry, struct vm *vm, struct error *err)
+{
+    int r;
+
+    if (!list_vm(registry, vm))
+        return error_set(err, -ENOMEM, "out of memory");
+    if (!tsearch(vm, &registry->by_name, compare_names)) {
+        r = error_set(err, -ENOMEM, "out of memory");
+    } else {
+        r = vm_spawn(vm, err);
+        if (r == 0)
+            return 0;
+        unlist_name(registry, vm);
+    }
+    tdelete(vm, &registry->by_id, compare_ids);
+    list_remove(&vm->link);
+    return r;
+}
+
+int registry_start_vm(struct registry *registry, struct vm_config *config,
+                      const struct vm_peer *owner, struct vm **ret, struct error *err)
+{
+    _cleanup_(vm_config_deinit) struct vm_config settled = *config;
+    uint64_t id = registry->next_id;
+    struct vm *vm;
+    int r;
+
+    if (registry->shutting_down)
+        return error_set(err, -ESHUTDOWN, "vmmd is shutting down");
+    r = settled.named ? check_name(registry, settled.name, err) : 0;
+    if (r == 0)
+        r = settle_config(registry, &settled, err);
+    if (r == 0)
+        r = write_next_id(registry, id + 1, err);
+    if (r < 0)
+        return r;
+
+    vm = new_vm(registry);
+    if (!vm)
+        return error_set(err, -ENOMEM, "out of memory");
+    vm->config = settled;
+    settled = (struct vm_config){ .image_fd = -1 };
+    fill_record(registry, vm, owner, id);
+    r = launch(registry, vm, err);
+    if (r < 0) {
+        vm_free(vm);
+        return r;
+    }
+    registry->counts.threads++;
+    start_tick(registry);
+    registry_vm_changed(registry, vm);
+    counts_changed(registry);
+    *ret = vm;
+    return 0;
+}
+
+/* Finding. */
+
+struct vm *registry_find_id(const struct registry *registry, uint64_t id)
+{
+    struct vm key = { .record = { .id = id } };
+    struct vm **node = tfind(&key, &registry->by_id, compare_ids);
+
+    return node ? *node : NULL;
+}
+
+struct vm *registry_find(const struct registry *registry, const char *text)
+{
+    struct vm *vm;
+
+    if (only_digits(text))
+        return registry_find_id(registry, strtoull(text, NULL, 10));
+    vm = find_live_name(registry, text);
+    if (vm)
+        return vm;
+    for (struct list *link = registry->vms.previous; link != &registry->vms;
+         link = link->previous) {
+        vm = LIST_ENTRY(link, struct vm, link);
+        if (strcmp(vm->record.name, text) == 0)
+            return vm;
+    }
+    return NULL;
+}
+
+const struct list *registry_vms(const struct registry *registry)
+{
+    return &registry->vms;
+}
+
+struct registry_counts registry_counts(const struct registry *registry)
+{
+    return registry->counts;
+}
+
+const char *registry_state_dir(const struct registry *registry)
+{
+    return registry->state_dir;
+}
+
+struct event_base *registry_base(const struct registry *registry)
+{
+    return registry->base;
+}
+
+/* Ending. */
+
+int registry_remove(struct registry *registry, struct vm *vm, struct error *err)
+{
+    if (!vm_state_is_terminal(vm->state))
+        return error_set(err, -EBUSY, "VM '%s' is %s; stop it before you remove it",
+                         vm->record.name, vm_state_to_string(vm->state));
+    forget(registry, vm);
+    return 0;
+}
+
+void registry_shut_down(struct registry *registry, const struct vm_peer *by)
+{
+    registry->shutting_down = true;
+    LIST_FOR_EACH(&registry->vms, link)
+    vm_stop(LIST_ENTRY(link, struct vm, link), GUEST_END_STOPPED, by);
+}
+
+void registry_limits_changed(struct registry *registry)
+{
+    retire(registry);
+}
+
+void registry_observe(struct registry *registry, struct vm_observer *observer)
+{
+    list_append(&registry->observers, &observer->link);
+}
+
+void registry_on_counts(struct registry *registry, void (*fn)(void *context), void *context)
+{
+    registry->on_counts = fn;
+    registry->on_counts_context = context;
+}
+
+void registry_vm_changed(struct registry *registry, struct vm *vm)
+{
+    vm_observers_notify(&registry->observers, vm, VM_NOTICE_STATE);
+    if (vm_state_is_terminal(vm->state))
+        retire(registry);
+}
+
+void registry_vm_ended(struct registry *registry, struct vm *vm)
+{
+    unlist_name(registry, vm);
+    add_ended(registry, vm);
+    if (--registry->counts.live == 0)
+        event_del(registry->tick);
+    counts_changed(registry);
+}
+
+void registry_vm_gone(struct registry *registry, struct vm *vm)
+{
+    (void)vm;
+    registry->counts.threads--;
+    counts_changed(registry);
+}
+
+static void free_vm(void *argument)
+{
+    vm_free(argument);
+}
+
+void registry_dispose(struct registry *registry, struct vm *vm)
+{
+    vm->disposal = (struct worker_job){ .fn = free_vm, .argument = vm };
+    worker_submit(registry->worker, &vm->disposal);
+}

@@ -1,0 +1,297 @@
+#include "vm/vm.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "util/clock.h"
+#include "util/log.h"
+#include "vm/registry.h"
+
+/* A VM's thread calls nothing deep: what it needs of stack is a few KiB. */
+#define THREAD_STACK_SIZE ((size_t)128 * 1024)
+
+/* How long output may gather before watchers are told of more. */
+#define PACE_US 2000
+
+void vm_config_deinit(struct vm_config *config)
+{
+    if (config->image_fd >= 0)
+        close(config->image_fd);
+    free(config->image_directory);
+    free(config->image_path);
+    config->image_fd = -1;
+    config->image_directory = config->image_path = NULL;
+}
+
+struct vm *vm_ref(struct vm *vm)
+{
+    vm->references++;
+    return vm;
+}
+
+void vm_unref(struct vm *vm)
+{
+    if (--vm->references == 0)
+        registry_dispose(vm->registry, vm);
+}
+
+void vm_free(struct vm *vm)
+{
+    vm_file_free(vm->file);
+    vm_config_deinit(&vm->config);
+    vcpu_kick_deinit(&vm->kick);
+    free(vm);
+}
+
+void vm_observe(struct vm *vm, struct vm_observer *observer)
+{
+    list_append(&vm->observers, &observer->link);
+}
+
+void vm_unobserve(struct vm_observer *observer)
+{
+    list_remove(&observer->link);
+}
+
+void vm_observers_notify(struct list *observers, struct vm *vm, unsigned notice)
+{
+    struct list waiting; /* each moves back before it is told, so all links hold whatever it does */
+
+    list_init(&waiting);
+    while (!list_is_empty(observers)) {
+        struct list *link = observers->next;
+
+        list_remove(link);
+        list_append(&waiting, link);
+    }
+    while (!list_is_empty(&waiting)) {
+        struct list *link = waiting.next;
+        struct vm_observer *observer = LIST_ENTRY(link, struct vm_observer, link);
+
+        list_remove(link);
+        list_append(observers, link);
+        observer->notify(observer, vm, notice);
+    }
+}
+
+static void notify(struct vm *vm, unsigned notice)
+{
+    vm_ref(vm);
+    vm_observers_notify(&vm->observers, vm, notice);
+    if (notice & VM_NOTICE_STATE)
+        registry_vm_changed(vm->registry, vm);
+    vm_unref(vm);
+}
+
+static void set_state(struct vm *vm, enum vm_state state)
+{
+    assert(vm_state_may_become(vm->state, state));
+    vm->state = state;
+    notify(vm, VM_NOTICE_STATE);
+}
+
+const struct output_ring *vm_ring(const struct vm *vm)
+{
+    return vm->file_ready && vm->file ? &vm->file->ring : NULL;
+}
+
+const struct exit_stats *vm_stats(const struct vm *vm)
+{
+    return vm->file_ready && vm->file ? vm->file->stats : NULL;
+}
+
+uint64_t vm_uptime_ns(const struct vm *vm)
+{
+    if (vm_state_is_terminal(vm->state) || vm->started_mono_ns == 0)
+        return vm->record.uptime_ns;
+    return (uint64_t)(clock_monotonic_ns() - vm->started_mono_ns);
+}
+
+/* Output: told at once after a quiet time, else once per pace. */
+
+static void tell_output(struct vm *vm)
+{
+    static const struct timeval pace = { .tv_usec = PACE_US };
+
+    vm->output_seen = output_ring_end(&vm->file->ring);
+    event_add(vm->pace, &pace);
+    notify(vm, VM_NOTICE_OUTPUT);
+}
+
+/* A pace has passed: tell of what came meanwhile, or else have the next byte ring. */
+static void on_pace(evutil_socket_t fd, short what, void *context)
+{
+    struct vm *vm = context;
+
+    (void)fd, (void)what;
+    if (output_ring_end(&vm->file->ring) == vm->output_seen) {
+        atomic_store(&vm->output_wanted, true);
+        /* written before the guest's thread could see that it is wanted? (seq_cst on both sides) */
+        if (output_ring_end(&vm->file->ring) == vm->output_seen)
+            return;
+        atomic_store(&vm->output_wanted, false);
+    }
+    tell_output(vm);
+}
+
+static void start_watching(struct vm *vm)
+{
+    if (!vm->pace)
+        vm->pace = event_new(registry_base(vm->registry), -1, 0, on_pace, vm);
+    if (vm->pace && vm_ring(vm) && !vm_state_is_terminal(vm->state))
+        on_pace(-1, 0, vm);
+}
+
+void vm_watch_output(struct vm *vm)
+{
+    if (vm->output_watchers++ == 0)
+        start_watching(vm);
+}
+
+void vm_unwatch_output(struct vm *vm)
+{
+    if (--vm->output_watchers > 0)
+        return;
+    atomic_store(&vm->output_wanted, false);
+    if (vm->pace)
+        event_del(vm->pace);
+}
+
+/* Stopping. */
+
+void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *by)
+{
+    if (vm->state == VM_STOPPING || vm_state_is_terminal(vm->state))
+        return;
+    vm->stop_as = reason;
+    vm->stopped_by = *by;
+    atomic_store(&vm->requests, 1);
+    vcpu_kick(&vm->kick);
+    set_state(vm, VM_STOPPING);
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *context)
+{
+    static const struct vm_peer nobody;
+
+    (void)fd, (void)what;
+    vm_stop(context, GUEST_END_TIMEOUT, &nobody);
+}
+
+static void start_timeout(struct vm *vm)
+{
+    struct timeval delay = {
+        .tv_sec = vm->config.timeout_ms / 1000,
+        .tv_usec = (suseconds_t)(vm->config.timeout_ms % 1000) * 1000,
+    };
+
+    if (vm->config.timeout_ms == 0 || vm->timeout)
+        return;
+    vm->timeout = event_new(registry_base(vm->registry), -1, 0, on_timeout, vm);
+    if (!vm->timeout || event_add(vm->timeout, &delay) < 0)
+        log_vm_line(LOG_LEVEL_WARNING, vm->record.id, vm->record.name,
+                    "no memory for its timeout, going on without");
+}
+
+void vm_tick(struct vm *vm)
+{
+    if (vm_state_is_terminal(vm->state))
+        return;
+    if (atomic_load(&vm->requests))
+        vcpu_kick(&vm->kick); /* the first kick may have found the vCPU just coming */
+    else if (vm->config.coalesce)
+        vcpu_kick_if_undrained(&vm->kick);
+}
+
+/* News. */
+
+static void handle_running(struct vm *vm)
+{
+    vm->file_ready = true;
+    vm->record.started_ns = vm->outcome.started_ns;
+    vm->record.image_size = vm->outcome.image_size;
+    vm->started_mono_ns = clock_monotonic_ns();
+    start_timeout(vm);
+    if (vm->state == VM_STARTING)
+        set_state(vm, VM_RUNNING);
+    if (vm->output_watchers > 0)
+        start_watching(vm);
+}
+
+static void drop_events(struct vm *vm)
+{
+    if (vm->timeout)
+        event_free(vm->timeout);
+    if (vm->pace)
+        event_free(vm->pace);
+    vm->timeout = vm->pace = NULL;
+}
+
+static void log_end(const struct vm *vm)
+{
+    enum log_level level = vm->state == VM_FAILED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+
+    log_vm_line(level, vm->record.id, vm->record.name, "%s: %s",
+                guest_end_reason_to_string(vm->record.end.reason), vm->record.end.message);
+}
+
+static void handle_ended(struct vm *vm)
+{
+    vm->file_ready = true;
+    drop_events(vm);
+    vm->record.ended_ns = vm->outcome.ended_ns;
+    vm->record.uptime_ns = vm->outcome.uptime_ns;
+    vm->record.image_size = vm->outcome.image_size;
+    vm->record.end = vm->outcome.end;
+    vm->record.stopped_by = vm->stopped_by;
+    registry_vm_ended(vm->registry, vm);
+    set_state(vm, vm->outcome.end.reason == GUEST_END_ERROR ? VM_FAILED : VM_EXITED);
+    log_end(vm);
+}
+
+void vm_handle_news(struct vm *vm, unsigned news)
+{
+    vm_ref(vm);
+    if (news & VM_NEWS_RUNNING)
+        handle_running(vm);
+    if (news & VM_NEWS_OUTPUT && vm->pace && vm->output_watchers > 0)
+        tell_output(vm);
+    if (news & VM_NEWS_ENDED)
+        handle_ended(vm);
+    if (news & VM_NEWS_GONE) {
+        vm->gone = true;
+        registry_vm_gone(vm->registry, vm);
+        vm_unref(vm); /* the thread's */
+    }
+    vm_unref(vm);
+}
+
+int vm_spawn(struct vm *vm, struct error *err)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t mask;
+    int r;
+
+    sigfillset(&mask);
+    sigdelset(&mask, vcpu_kick_signal());
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+    pthread_attr_setsigmask_np(&attributes, &mask);
+
+    vm_ref(vm);
+    r = pthread_create(&thread, &attributes, vm_thread_main, vm);
+    pthread_attr_destroy(&attributes);
+    if (r != 0) {
+        vm->references--;
+        return error_set(err, -EAGAIN, "cannot start a thread for the VM: %s", strerror(r));
+    }
+    return 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * VM record: what is kept about a VM, in memory and, byte for byte, in its state file.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "kvm/guest_end.h"
+
+enum {
+    VM_NAME_MAX = 64,   /* characters */
+    VM_IMAGE_MAX = 255, /* bytes of an image's name */
+};
+
+/* Who called, as the kernel told (SO_PEERCRED). */
+struct vm_peer {
+    uint32_t uid;
+    uint32_t gid;
+    int32_t pid; /* 0: not known */
+};
+
+struct vm_record {
+    uint64_t id;
+    char name[VM_NAME_MAX + 8];
+    char image[VM_IMAGE_MAX + 1];
+    char format[16];
+    char mode[16];
+    uint64_t image_size;   /* bytes */
+    uint64_t memory_bytes; /* the guest's */
+    int64_t created_ns;    /* realtime */
+    int64_t started_ns;    /* realtime; 0: never */
+    int64_t ended_ns;      /* realtime; 0: not yet */
+    uint64_t uptime_ns;    /* from start to end; 0 until it ended */
+    struct vm_peer owner;
+    struct vm_peer stopped_by; /* with reasons stopped and killed */
+    struct guest_end end;
+};
+
+static_assert(sizeof(struct vm_record) ==
+                  8 + 72 + 256 + 16 + 16 + 6 * 8 + 2 * 12 + (8 + 384) + (8 + 48 * 16),
+              "layout of state files: a change of it needs a new VM_FILE_LAYOUT");
