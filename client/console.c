@@ -1,0 +1,460 @@
+#include "console.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exit_code.h"
+#include "field.h"
+#include "output_chunk.h"
+#include "report.h"
+#include "signals.h"
+#include "sink.h"
+#include "terminal.h"
+#include "vm_record.h"
+
+enum {
+    KEY_DETACH = 0x1d, /* Ctrl-], as virsh console and telnet have it */
+    KEY_CTRL_C = 0x03,
+    NO_CODE = -1, /* it is not over */
+};
+
+struct console {
+    struct client *client;
+    const struct console_request *request;
+    struct signals signals;
+    struct terminal terminal;
+    struct sink sink;
+    int64_t start_id; /* of requests under way; 0: none */
+    int64_t attach_id;
+    int64_t vm; /* 0: not known yet */
+    char *name;
+    struct json_object *exit; /* how the guest ended */
+    bool dropping;            /* what the guest prints is not wanted any more */
+    bool hinted;              /* at how to get out */
+    bool midline;             /* the last byte shown was no LF */
+    bool failed;              /* the output could not be written */
+    unsigned interrupts;
+    int code; /* NO_CODE: go on */
+    int died; /* of this signal, at the end; 0: not */
+};
+
+static void finish(struct console *console, int code)
+{
+    console->code = code;
+}
+
+static bool is_same_file(int a, int b)
+{
+    struct stat first, second;
+
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* Before a line of our own: on a screen, or in a file, that the guest's output goes to as well, it
+ * shall not begin in the middle of one of the guest's. */
+static void begin_line(struct console *console)
+{
+    if (console->midline && is_same_file(STDOUT_FILENO, STDERR_FILENO))
+        fputc('\n', stderr);
+    console->midline = false;
+}
+
+static void send_request(struct console *console, const char *method, struct json_object *params,
+                         int fd, int64_t *ret_id)
+{
+    int code = client_send(console->client, method, params, fd, ret_id);
+
+    if (code != EXIT_CODE_OK)
+        finish(console, code);
+}
+
+static struct json_object *vm_params(const struct console *console)
+{
+    struct json_object *params = json_object_new_object();
+
+    json_object_object_add(params, "vm", json_object_new_int64(console->vm));
+    return params;
+}
+
+static void send_attach(struct console *console)
+{
+    struct json_object *params = vm_params(console);
+
+    if (console->request->from)
+        json_object_object_add(params, "from", json_object_get(console->request->from));
+    send_request(console, "vm.attach", params, -1, &console->attach_id);
+}
+
+static void send_stop(struct console *console)
+{
+    struct json_object *params = vm_params(console);
+    int64_t stop_id; /* that it has ended, the stream tells */
+
+    json_object_object_add(params, "force", json_object_new_boolean(console->interrupts > 1));
+    send_request(console, "vm.stop", params, -1, &stop_id);
+}
+
+static void drop_output(struct console *console)
+{
+    console->dropping = true;
+    sink_drop(&console->sink);
+}
+
+/* A VM of our own is asked to stop, killed the second time, left the third. */
+static void end_vm(struct console *console)
+{
+    console->interrupts++;
+    if (console->interrupts > 1)
+        drop_output(console);
+    if (console->interrupts > 2) {
+        report("left without an answer; the VM may still run");
+        finish(console, EXIT_CODE_STOPPED);
+    } else if (console->vm > 0) {
+        send_stop(console);
+    }
+}
+
+static void interrupt(struct console *console, int signo)
+{
+    if (console->request->start) {
+        end_vm(console);
+    } else {
+        console->died = signo;
+        finish(console, EXIT_CODE_FAILED);
+    }
+}
+
+/* r: what writing said. A program in a pipe that nobody reads ends by SIGPIPE, and so do we, after
+ * the VM if it is our own. */
+static void output_failed(struct console *console, int r)
+{
+    drop_output(console);
+    if (r == -EPIPE || r == -EIO) { /* EIO: a terminal that was hung up */
+        console->died = SIGPIPE;
+    } else {
+        report("cannot write the output: %s", strerror(-r));
+        console->failed = true;
+    }
+    if (!console->request->start)
+        finish(console, EXIT_CODE_FAILED);
+    else if (console->interrupts == 0)
+        end_vm(console);
+}
+
+static void flush_output(struct console *console)
+{
+    int r = sink_flush(&console->sink);
+
+    if (r < 0)
+        output_failed(console, r);
+}
+
+/* Takes bytes. */
+static void show(struct console *console, char *bytes, size_t size)
+{
+    if (console->dropping || size == 0) {
+        free(bytes);
+        return;
+    }
+    console->midline = bytes[size - 1] != '\n';
+    sink_put(&console->sink, bytes, size);
+    flush_output(console);
+}
+
+static void show_json(struct console *console, struct json_object *value)
+{
+    size_t length;
+    const char *text = json_object_to_json_string_length(
+        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+    char *line = malloc(length + 1);
+
+    if (!line)
+        return;
+    memcpy(line, text, length);
+    line[length] = '\n';
+    show(console, line, length + 1);
+}
+
+static void show_output(struct console *console, struct json_object *params)
+{
+    _cleanup_chunk_ struct output_chunk chunk = { 0 };
+
+    if (output_chunk_read(params, &chunk) < 0) {
+        report("what vmmd sent is no output");
+        finish(console, EXIT_CODE_FAILED);
+        return;
+    }
+    if (chunk.lost > 0 && !console->dropping) {
+        begin_line(console);
+        report("%" PRId64 " bytes lost", chunk.lost);
+    }
+    show(console, TAKE_PTR(chunk.bytes), chunk.size);
+}
+
+static void on_output(struct console *console, struct json_object *params)
+{
+    if (console->client->json)
+        show_json(console, params);
+    else
+        show_output(console, params);
+}
+
+static void on_exited(struct console *console, struct json_object *params)
+{
+    if (console->client->json)
+        show_json(console, params);
+    console->exit = json_object_get(field_get(params, "exit"));
+}
+
+static const struct notification_row {
+    const char *method;
+    void (*handle)(struct console *console, struct json_object *params);
+} notifications[] = {
+    { "vm.output", on_output },
+    { "vm.exited", on_exited },
+};
+
+static void on_notification(struct console *console, const struct incoming *incoming)
+{
+    for (size_t i = 0; i < sizeof(notifications) / sizeof(notifications[0]); i++)
+        if (strcmp(notifications[i].method, incoming->method) == 0)
+            notifications[i].handle(console, incoming->params);
+}
+
+/* The answers to vm.start and vm.get both name the VM. */
+static void on_known(struct console *console, struct json_object *result)
+{
+    console->vm = field_integer(result, "id");
+    free(console->name);
+    console->name = strdup(field_text(result, "name"));
+}
+
+static void on_started(struct console *console, struct json_object *result)
+{
+    on_known(console, result);
+    if (console->client->json)
+        show_json(console, result);
+    send_attach(console);
+    if (console->interrupts > 0)
+        send_stop(console);
+}
+
+static void on_attached(struct console *console)
+{
+    terminal_enter(&console->terminal);
+    if (console->terminal.entered)
+        report("attached to VM '%s' (%" PRId64 "); Ctrl-] detaches", console->name, console->vm);
+}
+
+static void on_answer(struct console *console, const struct incoming *incoming)
+{
+    if (incoming->error)
+        finish(console, client_refused(console->client, incoming->error));
+    else if (incoming->id == console->start_id)
+        on_started(console, incoming->result);
+    else if (incoming->id == console->attach_id)
+        on_attached(console);
+}
+
+/* As long as standard output takes what they bring. */
+static void handle_incoming(struct console *console)
+{
+    struct incoming incoming;
+
+    while (console->code == NO_CODE && !sink_is_pending(&console->sink) &&
+           connection_take(console->client->connection, &incoming)) {
+        if (incoming.method)
+            on_notification(console, &incoming);
+        else
+            on_answer(console, &incoming);
+        incoming_deinit(&incoming);
+    }
+    /* The end is the last that comes; it may still have to be written, in JSON. */
+    if (console->exit && !sink_is_pending(&console->sink) && console->code == NO_CODE)
+        finish(console, console->failed ? EXIT_CODE_FAILED : EXIT_CODE_OK);
+}
+
+static void receive(struct console *console)
+{
+    struct error err;
+
+    if (connection_receive(console->client->connection, false, &err) < 0) {
+        begin_line(console);
+        finish(console, client_fail(&err));
+    }
+}
+
+static void stop_and_go_on(struct console *console, int signo)
+{
+    terminal_leave(&console->terminal);
+    signals_stop(signo);
+    terminal_enter(&console->terminal);
+}
+
+static void handle_signals(struct console *console)
+{
+    int signo = 0;
+
+    for (;;) {
+        switch (signals_next(&console->signals, &signo)) {
+        case SIGNALS_NONE:
+            return;
+        case SIGNALS_END:
+            interrupt(console, signo);
+            break;
+        case SIGNALS_STOP:
+            stop_and_go_on(console, signo);
+            break;
+        case SIGNALS_CONTINUE:
+            terminal_enter(&console->terminal);
+            break;
+        }
+    }
+}
+
+static void detach(struct console *console)
+{
+    terminal_leave(&console->terminal);
+    begin_line(console);
+    report("detached from VM '%s' (%" PRId64 "), which goes on", console->name, console->vm);
+    finish(console, EXIT_CODE_OK);
+}
+
+/* Guests cannot be typed to; only the way out means something. */
+static void handle_keys(struct console *console)
+{
+    char keys[256];
+    ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
+
+    if (n <= 0) { /* the terminal is gone */
+        console->terminal.mode = TERMINAL_KEEP;
+        terminal_leave(&console->terminal);
+        interrupt(console, SIGHUP);
+        return;
+    }
+    if (memchr(keys, KEY_DETACH, (size_t)n)) {
+        detach(console);
+    } else if (memchr(keys, KEY_CTRL_C, (size_t)n) && !console->hinted) {
+        console->hinted = true;
+        begin_line(console);
+        report("Ctrl-] detaches; 'vmmctl stop %" PRId64 "' ends the VM", console->vm);
+    }
+}
+
+enum { POLL_SIGNALS, POLL_SINK, POLL_CONNECTION, POLL_KEYS, POLL_COUNT };
+
+/* What is not wanted has descriptor -1, which poll(2) passes over. */
+static void wait_for_something(struct console *console, struct pollfd fds[static POLL_COUNT])
+{
+    bool pending = sink_is_pending(&console->sink);
+
+    fds[POLL_SIGNALS] = (struct pollfd){ .fd = console->signals.fd, .events = POLLIN };
+    /* With no events it still tells that nobody reads any more. */
+    fds[POLL_SINK] = (struct pollfd){ .fd = console->dropping ? -1 : console->sink.fd,
+                                      .events = pending ? POLLOUT : 0 };
+    fds[POLL_CONNECTION] =
+        (struct pollfd){ .fd = pending ? -1 : connection_fd(console->client->connection),
+                         .events = POLLIN };
+    fds[POLL_KEYS] =
+        (struct pollfd){ .fd = console->terminal.entered ? STDIN_FILENO : -1, .events = POLLIN };
+    while (poll(fds, POLL_COUNT, -1) < 0 && errno == EINTR)
+        ;
+}
+
+static void run_loop(struct console *console)
+{
+    struct pollfd fds[POLL_COUNT];
+
+    while (console->code == NO_CODE) {
+        wait_for_something(console, fds);
+        if (fds[POLL_SIGNALS].revents)
+            handle_signals(console);
+        if (fds[POLL_SINK].revents & POLLOUT)
+            flush_output(console);
+        else if (fds[POLL_SINK].revents)
+            output_failed(console, -EPIPE);
+        if (fds[POLL_KEYS].revents && console->code == NO_CODE)
+            handle_keys(console);
+        if (fds[POLL_CONNECTION].revents && console->code == NO_CODE)
+            receive(console);
+        if (console->code == NO_CODE)
+            handle_incoming(console);
+    }
+}
+
+/* The VM that there is already. */
+static int identify(struct console *console)
+{
+    _cleanup_json_ struct json_object *record = NULL;
+    int code =
+        client_call(console->client, "vm.get", client_vm_params(console->request->vm), &record);
+
+    if (code == EXIT_CODE_OK)
+        on_known(console, record);
+    return code;
+}
+
+/* From here on the answers lead. */
+static void send_first(struct console *console)
+{
+    const struct console_request *request = console->request;
+
+    if (request->start)
+        send_request(console, "vm.start", json_object_get(request->start), request->image_fd,
+                     &console->start_id);
+    else
+        send_attach(console);
+}
+
+static void say_how_it_ended(struct console *console)
+{
+    if (!console->exit || console->died == SIGPIPE)
+        return;
+    begin_line(console);
+    vm_record_report_end(console->name, console->vm, console->exit);
+}
+
+int console_run(struct client *client, const struct console_request *request,
+                struct json_object **ret_exit)
+{
+    static const enum terminal_mode modes[] = {
+        [CONSOLE_NO_KEYS] = TERMINAL_KEEP,
+        [CONSOLE_ATTACH_KEYS] = TERMINAL_RAW,
+        [CONSOLE_RUN_KEYS] = TERMINAL_SIGNALS,
+    };
+    struct console console = { .client = client, .request = request, .code = NO_CODE };
+    int code, r;
+
+    *ret_exit = NULL;
+    /* What may take a while: still with signals as usual. */
+    code = request->start ? client_connect(client) : identify(&console);
+    if (code != EXIT_CODE_OK)
+        return code;
+    r = signals_init(&console.signals);
+    if (r < 0) {
+        report("cannot watch for signals: %s", strerror(-r));
+        return EXIT_CODE_FAILED;
+    }
+    terminal_init(&console.terminal, modes[request->keys]);
+    sink_init(&console.sink);
+
+    send_first(&console);
+    run_loop(&console);
+
+    terminal_leave(&console.terminal);
+    say_how_it_ended(&console);
+    sink_deinit(&console.sink);
+    signals_deinit(&console.signals);
+    free(console.name);
+    *ret_exit = console.exit;
+    if (console.died != 0)
+        signals_die(console.died);
+    return console.code;
+}
