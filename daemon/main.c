@@ -206,6 +206,9 @@ static void on_idle(evutil_socket_t fd, short what, void *context)
     struct daemon *daemon = context;
 
     (void)fd, (void)what;
+    if (rpc_server_has_waiting(&daemon->server))
+        return; /* not idle after all: it is accepted next */
+    listen_socket_unlink(&daemon->listen_socket);
     log_info("no VM and no client for %llu s, exiting",
              (unsigned long long)daemon->config.idle_exit_s);
     event_base_loopexit(daemon->base, NULL);
@@ -336,6 +339,7 @@ static int daemon_start(struct daemon *daemon, struct error *err)
     int r;
 
     signal(SIGPIPE, SIG_IGN); /* a client that is gone is an error of a write */
+    signal(SIGXFSZ, SIG_IGN); /* and a file that may not grow, one of reserving space */
     vcpu_kick_install();
     raise_descriptor_limit();
 

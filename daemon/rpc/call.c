@@ -12,8 +12,8 @@
 #include "rpc/connection.h"
 #include "rpc/param.h"
 
-/* What the answers of one batch may come to. */
-#define BATCH_ANSWER_MAX ((size_t)16 * 1024 * 1024)
+/* What the answers of a connection's batches may come to, until they are whole. */
+#define BATCHED_MAX ((size_t)16 * 1024 * 1024)
 
 /* The one place where a module's errno becomes an error of the wire. */
 static const struct errno_row {
@@ -85,6 +85,7 @@ void rpc_batch_release(struct rpc_batch *batch)
 {
     if (--batch->pending > 0)
         return;
+    batch->connection->batched -= batch->size;
     if (evbuffer_get_length(batch->answers) > 0) {
         evbuffer_add(batch->answers, "]\n", 2);
         connection_send_text(batch->connection, evbuffer_pullup(batch->answers, -1),
@@ -97,11 +98,12 @@ void rpc_batch_release(struct rpc_batch *batch)
 /* Takes answer. */
 static void add_to_batch(struct rpc_call *call, struct json_object *answer)
 {
+    struct connection *connection = call->connection;
     struct evbuffer *answers = call->batch->answers;
     size_t length;
     const char *text = message_text(answer, &length);
 
-    if (evbuffer_get_length(answers) + length > BATCH_ANSWER_MAX) {
+    if (connection->batched + length > BATCHED_MAX) {
         json_object_put(answer);
         answer = message_new_error(json_object_get(call->id), RPC_ANSWER_TOO_LARGE,
                                    rpc_error_find(RPC_ANSWER_TOO_LARGE)->sentence, NULL);
@@ -109,6 +111,8 @@ static void add_to_batch(struct rpc_call *call, struct json_object *answer)
     }
     evbuffer_add(answers, evbuffer_get_length(answers) ? "," : "[", 1);
     evbuffer_add(answers, text, length);
+    connection->batched += length;
+    call->batch->size += length;
     json_object_put(answer);
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "protocol/rpc_error.h"
 #include "util/error.h"
@@ -21,6 +22,7 @@ struct rpc_param;
 struct rpc_batch {
     struct connection *connection;
     struct evbuffer *answers; /* "[{...},{...}" */
+    size_t size;              /* what it adds to connection->batched */
     unsigned pending;
 };
 

@@ -17,8 +17,8 @@
 #include "rpc/subscription.h"
 #include "util/cleanup.h"
 
-/* What one turn reads of one client, so that no client keeps the others waiting. */
-enum { READS_PER_TURN = 16 };
+/* What one turn does for one client, so that no client keeps the others waiting. */
+enum { LINES_PER_TURN = 32 };
 
 static void read_peer(int fd, struct vm_peer *ret)
 {
@@ -128,10 +128,19 @@ static void handle_line(struct connection *connection, const struct line *line)
         close_fds_until(connection, line->end_offset);
 }
 
-static void handle_lines(struct connection *connection)
+/* Some lines wait for the next turn. */
+static bool has_lines_left(const struct connection *connection)
 {
+    return event_pending(connection->again, EV_TIMEOUT, NULL);
+}
+
+/* Handles lines until there is none, the client has to read first, or its turn is over (true). */
+static bool handle_lines(struct connection *connection)
+{
+    int left = LINES_PER_TURN;
+
     connection->busy = true;
-    while (connection->fd >= 0 && !is_blocked(connection)) {
+    while (connection->fd >= 0 && !is_blocked(connection) && left > 0) {
         struct line line = line_buffer_next(&connection->lines);
 
         if (line.kind == LINE_NONE && connection->half_closed)
@@ -139,8 +148,28 @@ static void handle_lines(struct connection *connection)
         if (line.kind == LINE_NONE)
             break;
         handle_line(connection, &line);
+        left--;
     }
     connection->busy = false;
+    return left == 0;
+}
+
+/* The next lines, of those that are there; then, or not yet, more are read. */
+static void go_on(struct connection *connection)
+{
+    static const struct timeval next_turn;
+    bool more = handle_lines(connection);
+
+    if (connection->fd < 0)
+        return;
+    if (more)
+        event_add(connection->again, &next_turn);
+    if (more || connection->half_closed || is_blocked(connection))
+        event_del(connection->readable);
+    else
+        event_add(connection->readable, NULL);
+    if (!more)
+        connection_settle(connection);
 }
 
 /* Whether the other end is closed for reading, too. */
@@ -156,24 +185,27 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
     struct connection *connection = context;
 
     (void)fd, (void)what;
-    if (peer_is_gone(connection))
+    /* nobody is there to be answered, but what was asked for is done */
+    if (connection->fd >= 0 && !has_lines_left(connection) && peer_is_gone(connection))
         connection_close(connection);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    go_on(connection);
+    if (connection->half_closed)
+        on_hangup(fd, what, connection);
 }
 
 /* The client has sent all it will. It may still read: its answers are sent before it is closed. */
 static void handle_end(struct connection *connection)
 {
     connection->half_closed = true;
-    event_del(connection->readable);
-    handle_lines(connection);
-    if (connection->fd < 0)
-        return;
-    if (peer_is_gone(connection)) {
-        connection_close(connection);
-        return;
-    }
     event_add(connection->hangup, NULL);
-    connection_settle(connection);
+    go_on(connection);
+    on_hangup(-1, 0, connection);
 }
 
 enum read_result { READ_SOME, READ_NOTHING, READ_END, READ_FAILED };
@@ -213,26 +245,18 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     struct connection *connection = context;
 
     (void)fd, (void)what;
-    for (int i = 0; i < READS_PER_TURN; i++) {
-        enum read_result result = read_some(connection);
-
-        if (result == READ_FAILED) {
-            connection_close(connection);
-            return;
-        }
-        if (result == READ_END) {
-            handle_end(connection);
-            return;
-        }
-        if (result == READ_NOTHING)
-            return;
-        handle_lines(connection);
-        if (connection->fd < 0)
-            return;
-        if (is_blocked(connection)) {
-            event_del(connection->readable);
-            return;
-        }
+    switch (read_some(connection)) {
+    case READ_SOME:
+        go_on(connection);
+        break;
+    case READ_NOTHING:
+        break;
+    case READ_END:
+        handle_end(connection);
+        break;
+    case READ_FAILED:
+        connection_close(connection);
+        break;
     }
 }
 
@@ -280,9 +304,8 @@ static void resume(struct connection *connection)
 {
     if (connection_queued(connection) < CONNECTION_QUEUE_LOW)
         top_up_streams(connection);
-    handle_lines(connection);
-    if (!connection->half_closed && !is_blocked(connection))
-        event_add(connection->readable, NULL);
+    if (!is_blocked(connection))
+        go_on(connection);
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *context)
@@ -296,25 +319,17 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
         return;
     }
     resume(connection);
-    watch_writable(connection);
-    connection_settle(connection);
+    if (connection->fd >= 0)
+        watch_writable(connection);
 }
 
 /* Coming and going. */
-
-static bool has_stream_that_ends(const struct connection *connection)
-{
-    LIST_FOR_EACH(&connection->subscriptions, link)
-    if (LIST_ENTRY(link, struct subscription, link)->kind->ends)
-        return true;
-    return false;
-}
 
 void connection_settle(struct connection *connection)
 {
     if (connection->fd >= 0 && !connection->busy && connection->half_closed &&
         connection->call_count == 0 && connection_queued(connection) == 0 &&
-        !has_stream_that_ends(connection))
+        !has_lines_left(connection) && connection->subscription_count == 0)
         connection_close(connection);
 }
 
@@ -343,8 +358,10 @@ struct connection *connection_new(struct rpc_server *server, int fd)
     connection->hangup =
         event_new(server->base, fd, EV_CLOSED | EV_ET | EV_PERSIST, on_hangup, connection);
     connection->flush = event_new(server->base, -1, 0, on_flush, connection);
+    connection->again = event_new(server->base, -1, 0, on_again, connection);
     if (!connection->queue || !connection->readable || !connection->writable ||
-        !connection->hangup || !connection->flush || event_add(connection->readable, NULL) < 0) {
+        !connection->hangup || !connection->flush || !connection->again ||
+        event_add(connection->readable, NULL) < 0) {
         connection_close(connection);
         return NULL;
     }
@@ -366,6 +383,7 @@ void connection_close(struct connection *connection)
     free_event(&connection->writable);
     free_event(&connection->hangup);
     free_event(&connection->flush);
+    free_event(&connection->again);
     close(TAKE_FD(connection->fd));
     close_fds_until(connection, UINT64_MAX);
 

@@ -43,10 +43,12 @@ struct connection {
     struct event *writable;
     struct event *hangup; /* the peer of a half-closed connection is gone altogether */
     struct event *flush;  /* made active by the first message of a turn */
+    struct event *again;  /* its lines go on in the next turn */
     struct line_buffer lines;
     struct received_fd fds[PROTOCOL_FDS_MAX];
     size_t fd_count;
     struct evbuffer *queue;
+    size_t batched;    /* bytes of answers that wait for the rest of their batch */
     struct list calls; /* rpc_call.link */
     size_t call_count;
     struct list subscriptions; /* subscription.link */

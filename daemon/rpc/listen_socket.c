@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "util/cleanup.h"
+#include "util/lock_file.h"
 
 /* sd_listen_fds(3): 1 where a socket was taken, 0 where none was passed. */
 static int take_from_systemd(struct listen_socket *listen_socket, struct error *err)
@@ -42,18 +43,29 @@ static void fill_address(struct sockaddr_un *address, const char *path)
     strncpy(address->sun_path, path, sizeof(address->sun_path) - 1);
 }
 
+/* /run/vmmd, where nobody has made it yet; if that fails, what follows says why. */
+static void make_parent(const char *path)
+{
+    char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+    snprintf(directory, sizeof(directory), "%s", path);
+    (void)mkdir(dirname(directory), 0755);
+}
+
 /* Only who holds PATH.lock may replace a socket at PATH: two daemons at once cannot both. */
 static int lock_path(struct listen_socket *listen_socket, const char *path, struct error *err)
 {
     char lock[PATH_MAX];
 
+    make_parent(path);
     snprintf(lock, sizeof(lock), "%s.lock", path);
-    listen_socket->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (listen_socket->lock_fd < 0)
-        return error_set(err, -errno, "cannot serve on '%s': %s; give another place with --socket",
-                         path, strerror(errno));
-    if (flock(listen_socket->lock_fd, LOCK_EX | LOCK_NB) < 0)
+    listen_socket->lock_fd = lock_file_open(AT_FDCWD, lock);
+    if (listen_socket->lock_fd == -EWOULDBLOCK)
         return error_set(err, -EADDRINUSE, "another vmmd serves on '%s'", path);
+    if (listen_socket->lock_fd < 0)
+        return error_set(err, listen_socket->lock_fd,
+                         "cannot serve on '%s': %s; give another place with --socket", path,
+                         strerror(-listen_socket->lock_fd));
     return 0;
 }
 
@@ -115,10 +127,16 @@ int listen_socket_open(struct listen_socket *listen_socket, const char *path, st
     return r < 0 ? r : 0;
 }
 
-void listen_socket_close(struct listen_socket *listen_socket)
+void listen_socket_unlink(struct listen_socket *listen_socket)
 {
     if (listen_socket->path)
         unlink(listen_socket->path);
+    listen_socket->path = NULL;
+}
+
+void listen_socket_close(struct listen_socket *listen_socket)
+{
+    listen_socket_unlink(listen_socket);
     if (listen_socket->fd >= 0)
         close(listen_socket->fd);
     if (listen_socket->lock_fd >= 0)

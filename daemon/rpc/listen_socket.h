@@ -23,5 +23,9 @@ struct listen_socket {
  */
 int listen_socket_open(struct listen_socket *listen_socket, const char *path, struct error *err);
 
+/* Removes a socket of our own: nobody finds it any more. What is connected, or about to be, stays.
+ */
+void listen_socket_unlink(struct listen_socket *listen_socket);
+
 /* Closes what was not taken, and removes a socket of our own. */
 void listen_socket_close(struct listen_socket *listen_socket);

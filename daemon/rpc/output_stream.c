@@ -120,7 +120,6 @@ static void free_stream(struct subscription *subscription)
 const struct subscription_kind output_stream_kind = {
     .top_up = top_up,
     .free = free_stream,
-    .ends = true,
 };
 
 int output_stream_new(struct connection *connection, struct vm *vm, uint64_t offset,

@@ -1,6 +1,7 @@
 #include "rpc/server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -121,6 +122,13 @@ void rpc_server_stop_accepting(struct rpc_server *server)
 {
     event_del(server->accept_again);
     evconnlistener_disable(server->listener);
+}
+
+int rpc_server_has_waiting(const struct rpc_server *server)
+{
+    struct pollfd pollfd = { .fd = evconnlistener_get_fd(server->listener), .events = POLLIN };
+
+    return poll(&pollfd, 1, 0) == 1;
 }
 
 int rpc_server_is_drained(const struct rpc_server *server)

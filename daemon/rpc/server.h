@@ -54,6 +54,9 @@ int rpc_server_init(struct rpc_server *server, struct event_base *base, int list
 /* Stops accepting; connections go on. */
 void rpc_server_stop_accepting(struct rpc_server *server);
 
+/* Whether a client has connected and has not been accepted yet. */
+int rpc_server_has_waiting(const struct rpc_server *server);
+
 /* Whether all that clients are to be told is on its way: no answer or notification is queued. */
 int rpc_server_is_drained(const struct rpc_server *server);
 

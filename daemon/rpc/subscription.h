@@ -3,7 +3,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/error.h"
@@ -18,8 +17,6 @@ struct subscription_kind {
     void (*top_up)(struct subscription *subscription);
     /* Releases what the stream holds, and the stream itself. */
     void (*free)(struct subscription *subscription);
-    /* It comes to an end by itself: a half-closed connection stays open for it. */
-    bool ends;
 };
 
 struct subscription {

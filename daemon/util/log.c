@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -65,13 +66,19 @@ const char *log_level_to_string(enum log_level level)
     return "unknown";
 }
 
-/* One write for one line, so that lines of several threads do not mix. */
+/*
+ * One write for one line, so that lines of several threads do not mix. Where stderr is a pipe that
+ * nobody reads, the line is dropped: the loop must not wait. (A pipe that poll(2) calls writable
+ * has room for PIPE_BUF bytes, more than a line.)
+ */
 static void write_text(enum log_level level, const char *message)
 {
+    struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
     char line[LINE_SIZE + 32];
     int n = snprintf(line, sizeof(line), "vmmd: %s: %s\n", log_level_to_string(level), message);
 
-    if (write(STDERR_FILENO, line, (size_t)n) < 0)
+    if (poll(&pollfd, 1, 0) == 1 && pollfd.revents & POLLOUT &&
+        write(STDERR_FILENO, line, (size_t)n) < 0)
         return; /* there is nowhere left to say so */
 }
 

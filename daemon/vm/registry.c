@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/lock_file.h"
 #include "util/log.h"
 #include "util/worker.h"
 
@@ -98,16 +98,17 @@ static int open_directory(struct registry *registry, const char *path, struct er
 
 static int lock_directory(struct registry *registry, struct error *err)
 {
-    registry->lock_fd =
-        openat(registry->directory_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (registry->lock_fd < 0)
-        return error_set(err, -EIO, "cannot write to the state directory '%s': %s",
-                         registry->state_dir, strerror(errno));
-    if (flock(registry->lock_fd, LOCK_EX | LOCK_NB) < 0)
+    int fd = lock_file_open(registry->directory_fd, "lock");
+
+    if (fd == -EWOULDBLOCK)
         return error_set(err, -EBUSY,
                          "another vmmd uses the state directory '%s': stop it, or give this one "
                          "another with --state-dir",
                          registry->state_dir);
+    if (fd < 0)
+        return error_set(err, -EIO, "cannot write to the state directory '%s': %s",
+                         registry->state_dir, strerror(-fd));
+    registry->lock_fd = fd;
     return 0;
 }
 

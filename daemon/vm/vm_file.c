@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/log.h"
 
 DEFINE_CLEANUP(struct vm_file *, vm_file_free);
 
@@ -30,12 +31,23 @@ uint64_t vm_file_id(const char *name)
     return strcmp(name, canonical) == 0 ? id : 0;
 }
 
-/* posix_fallocate(3): blocks for [0, size) of the ring, or none. */
-static int reserve(void *context, uint64_t size)
+static int reserve(const struct vm_file *file, uint64_t ring_size)
 {
-    struct vm_file *file = context;
+    return -posix_fallocate(file->fd, 0, (off_t)(VM_FILE_RING_OFFSET + ring_size));
+}
 
-    return -posix_fallocate(file->fd, 0, (off_t)(VM_FILE_RING_OFFSET + size));
+/* For the ring. That it keeps the size it has is to be seen in its capacity, and in the log. */
+static int reserve_more(void *context, uint64_t ring_size)
+{
+    const struct vm_file *file = context;
+    const struct vm_record *record = &file->header->record;
+    int r = reserve(file, ring_size);
+
+    if (r < 0)
+        log_vm_line(LOG_LEVEL_WARNING, record->id, record->name,
+                    "cannot reserve %" PRIu64 " bytes for its output: %s, keeping half of that",
+                    ring_size, strerror(-r));
+    return r;
 }
 
 /* Maps the file, up to the end of a ring of the given capacity. */
@@ -52,7 +64,7 @@ static int map_file(struct vm_file *file, uint64_t ring_capacity)
     file->ring = (struct output_ring){
         .state = &file->header->ring,
         .bytes = (unsigned char *)map + VM_FILE_RING_OFFSET,
-        .reserve = reserve,
+        .reserve = reserve_more,
         .context = file,
     };
     return 0;
