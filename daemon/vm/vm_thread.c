@@ -165,11 +165,11 @@ static void end_as_asked(struct vm *vm)
                       "it ran for longer than its timeout of %" PRIu32 " ms",
                       vm->config.timeout_ms);
     else if (vm->stopped_by.pid == getpid())
-        guest_end_set(end, vm->stop_as, 0, "stopped because vmmd was shutting down");
+        guest_end_set(end, vm->stop_as, 0, "vmmd was shutting down");
     else
-        guest_end_set(end, vm->stop_as, 0, "%s by uid %" PRIu32 " (pid %" PRId32 ")",
-                      guest_end_reason_to_string(vm->stop_as), vm->stopped_by.uid,
-                      vm->stopped_by.pid);
+        guest_end_set(end, vm->stop_as, 0, "uid %" PRIu32 " (pid %" PRId32 ") %s it",
+                      vm->stopped_by.uid, vm->stopped_by.pid,
+                      guest_end_reason_to_string(vm->stop_as));
 }
 
 /* What the next daemon is to know, should this one not be there to tell. */
