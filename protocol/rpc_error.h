@@ -25,7 +25,6 @@ enum rpc_error_code {
     RPC_SHUTTING_DOWN = -32009,
     RPC_STORAGE_FAILED = -32010,
     RPC_ANSWER_TOO_LARGE = -32011,
-    RPC_VM_REMOVED = -32012,
 };
 
 struct rpc_error_row {

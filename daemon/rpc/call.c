@@ -27,7 +27,6 @@ static const struct errno_row {
     { -ENOMEM, RPC_KVM_FAILED },       { -ETIMEDOUT, RPC_TIMED_OUT },
     { -ERANGE, RPC_OUT_OF_RANGE },     { -ENOENT, RPC_SUBSCRIPTION_NOT_FOUND },
     { -ESHUTDOWN, RPC_SHUTTING_DOWN }, { -EIO, RPC_STORAGE_FAILED },
-    { -EIDRM, RPC_VM_REMOVED },
 };
 
 static enum rpc_error_code code_of(int error)

@@ -167,8 +167,10 @@ static int read_image(const struct rpc_param *row, struct json_object *value,
         const char *text = text_of(field);
 
         if (strcmp(name, "fd") == 0 && json_object_is_type(field, json_type_boolean)) {
-            image->kind = RPC_IMAGE_FD;
-            sources += json_object_get_boolean(field);
+            if (json_object_get_boolean(field)) {
+                image->kind = RPC_IMAGE_FD;
+                sources++;
+            }
         } else if (strcmp(name, "data") == 0 && text) {
             image->kind = RPC_IMAGE_DATA;
             image->data = field;
@@ -266,6 +268,7 @@ int rpc_params_read(const struct rpc_param *table, struct json_object *params,
 
         store_fallback(row, at);
         fault->parameter = row->name;
+        fault->value = NULL;
         if (find_value(table, i, params, &value)) {
             fault->value = value;
             r = readers[row->type](row, value, registry, at, &fault->error);

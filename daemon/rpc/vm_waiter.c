@@ -34,13 +34,11 @@ static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned noti
     const struct vm_waiter_kind *kind = waiter->kind;
     struct rpc_call *call = waiter->call;
 
-    if (!(notice & VM_NOTICE_REMOVED) && !kind->is_due(vm))
+    (void)notice;
+    if (!kind->is_due(vm))
         return;
     release(waiter);
-    if (kind->is_due(vm))
-        kind->answer(call, vm);
-    else
-        rpc_call_fail(call, RPC_VM_REMOVED, NULL, "VM '%s' was removed meanwhile", vm->record.name);
+    kind->answer(call, vm);
     vm_unref(vm);
 }
 
@@ -96,6 +94,7 @@ void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waite
                                  .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000 };
 
         waiter->timer = event_new(call->connection->server->base, -1, 0, on_timeout, waiter);
+        event_base_update_cache_time(call->connection->server->base); /* as for a VM's timeout */
         if (waiter->timer)
             event_add(waiter->timer, &delay);
     }

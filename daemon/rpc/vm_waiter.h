@@ -16,9 +16,9 @@ struct vm_waiter_kind {
 };
 
 /*
- * Answers call by kind->answer: at once if that is due, else when it is. Fails the call with
- * timed-out after timeout_ms (UINT64_MAX: never), with vm-removed if the VM is removed first, and
- * forgets it if its client goes. Takes call.
+ * Answers call by kind->answer: at once if that is due, else when it is; a VM that has ended must
+ * be due. Fails the call with timed-out after timeout_ms (UINT64_MAX: never), and forgets it if its
+ * client goes. Takes call.
  */
 void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waiter_kind *kind,
                      uint64_t timeout_ms);

@@ -22,7 +22,7 @@ struct error {
  *   -EBUSY     the VM's state forbids it   -ENOEXEC   the image is refused
  *   -EDQUOT    a configured limit          -ENODEV    KVM cannot do it
  *   -EIO       the state directory         -ERANGE    a position in the future
- *   -EIDRM     removed meanwhile           -ESHUTDOWN the daemon is going down
+ *   -ENOENT    no such subscription        -ESHUTDOWN the daemon is going down
  */
 
 /* Stores code (negative errno) and the sentence; returns code. err may be NULL. Any thread. */

@@ -217,7 +217,6 @@ static void forget(struct registry *registry, struct vm *vm)
     registry->counts.ended--;
     vm->removed = true;
     submit_removal(registry, vm->record.id);
-    vm_observers_notify(&vm->observers, vm, VM_NOTICE_REMOVED);
     vm_unref(vm); /* the registry's */
     counts_changed(registry);
 }

@@ -142,9 +142,11 @@ static void on_pace(evutil_socket_t fd, short what, void *context)
 
 static void start_watching(struct vm *vm)
 {
+    if (vm_state_is_terminal(vm->state))
+        return;
     if (!vm->pace)
         vm->pace = event_new(registry_base(vm->registry), -1, 0, on_pace, vm);
-    if (vm->pace && vm_ring(vm) && !vm_state_is_terminal(vm->state))
+    if (vm->pace && vm_ring(vm))
         on_pace(-1, 0, vm);
 }
 
@@ -194,6 +196,8 @@ static void start_timeout(struct vm *vm)
     if (vm->config.timeout_ms == 0 || vm->timeout)
         return;
     vm->timeout = event_new(registry_base(vm->registry), -1, 0, on_timeout, vm);
+    /* libevent counts from the time at which this turn of the loop began: never to be early */
+    event_base_update_cache_time(registry_base(vm->registry));
     if (!vm->timeout || event_add(vm->timeout, &delay) < 0)
         log_vm_line(LOG_LEVEL_WARNING, vm->record.id, vm->record.name,
                     "no memory for its timeout, going on without");

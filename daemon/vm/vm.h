@@ -109,7 +109,6 @@ struct vm {
 enum vm_notice {
     VM_NOTICE_STATE = 1,
     VM_NOTICE_OUTPUT = 2,
-    VM_NOTICE_REMOVED = 4, /* from the registry; the VM lives on while references to it do */
 };
 
 /* Embedded in who wants to know. It may stop observing, itself or others, in notify. */

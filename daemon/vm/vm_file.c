@@ -33,7 +33,12 @@ uint64_t vm_file_id(const char *name)
 
 static int reserve(const struct vm_file *file, uint64_t ring_size)
 {
-    return -posix_fallocate(file->fd, 0, (off_t)(VM_FILE_RING_OFFSET + ring_size));
+    int r;
+
+    do
+        r = posix_fallocate(file->fd, 0, (off_t)(VM_FILE_RING_OFFSET + ring_size));
+    while (r == EINTR); /* a kick of the VM's thread (kvm/vcpu_kick.h) */
+    return -r;
 }
 
 /* For the ring. That it keeps the size it has is to be seen in its capacity, and in the log. */
@@ -140,7 +145,7 @@ static bool is_terminated(const char *text, size_t size)
 
 static bool record_is_sound(const struct vm_record *record, uint64_t id)
 {
-    bool sound = record->id == id && (int)record->end.reason < GUEST_END_COUNT &&
+    bool sound = record->id == id && (unsigned)record->end.reason < GUEST_END_COUNT &&
                  record->end.registers.count <= REGISTER_DUMP_MAX &&
                  is_terminated(record->name, sizeof(record->name)) &&
                  is_terminated(record->image, sizeof(record->image)) &&
