@@ -1,0 +1,173 @@
+"""The real vmmd, in a folder of its own."""
+import os
+import re
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from harness.notify import NotifySocket
+from harness.rpc import Connection
+from harness.settings import STRICT, VMMD
+from harness.waiting import Deadline
+
+STOP_SECONDS = 5  # within which SIGTERM ends vmmd
+
+# What the sanitizers print about a process they find fault with.
+SANITIZER_REPORT = re.compile(
+    r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:"
+)
+
+
+def require_kvm() -> None:
+    """Skips the test where there is no KVM, or fails it where none may be skipped."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        reason = f"no KVM: /dev/kvm: {error.strerror}"
+        if STRICT:
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def wait_for_end(pid: int, seconds: float) -> None:
+    """Waits until a process has ended, our child or not."""
+    with open(os.pidfd_open(pid), "rb", buffering=0) as end:
+        if not select.select([end], [], [], Deadline(seconds).left)[0]:
+            raise TimeoutError(f"process {pid} has not ended")
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours without what would tell vmmd or vmmctl where to go, or who manages them."""
+    telling = ("VMMD", "VMMD_SOCKET", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+    telling += ("JOURNAL_STREAM", "LISTEN_FDS", "LISTEN_PID")
+    return {name: value for name, value in os.environ.items() if name not in telling}
+
+
+class Daemon:
+    def __init__(
+        self, folder: Path, options: Sequence[str] = (), socket: Path | None = None
+    ) -> None:
+        self.folder = folder
+        self.socket = socket or folder / "vmmd.sock"
+        self.state_dir = folder / "state"
+        self.config = folder / "vmmd.conf"
+        self.log = folder / "log"
+        self.options = list(options)
+        self.environment: dict[str, str] = {}  # added to ours
+        self.expected_status = 0
+        self._log_text = ""
+        self.process: subprocess.Popen[bytes] | None = None
+        self.notify: NotifySocket | None = None
+        self.config.touch()
+
+    @property
+    def pid(self) -> int:
+        assert self.process
+        return self.process.pid
+
+    def command(self) -> list[str]:
+        return [
+            *(str(VMMD), "--socket", str(self.socket), "--state-dir", str(self.state_dir)),
+            *("--config", str(self.config)),
+            *self.options,
+        ]
+
+    def spawn(self, command: Sequence[str] = ()) -> None:
+        """Starts the process and does not wait for it."""
+        environment = clean_environment() | self.environment
+        self.expected_status = 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command or self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,  # a Ctrl-C at the tests is not for it
+            )
+
+    def start(self, keep_notify: bool = False) -> "Daemon":
+        """Starts vmmd and waits until it says that it is ready."""
+        require_kvm()
+        notify = NotifySocket(self.folder / "notify")
+        self.environment["NOTIFY_SOCKET"] = str(notify.path)
+        self.spawn()
+        try:
+            notify.wait_for("READY=1", alive=lambda: self.process.poll() is None)
+        except TimeoutError as timeout:
+            raise AssertionError(f"vmmd does not get ready: {self.log_text()}") from timeout
+        finally:
+            if keep_notify:
+                self.notify = notify
+            else:
+                notify.close()
+        return self
+
+    def connect(self) -> Connection:
+        return Connection(self.socket)
+
+    def log_text(self) -> str:
+        """What it has logged so far; after the test, all of it."""
+        if self.log.exists():
+            self._log_text = self.log.read_text(encoding="utf-8", errors="replace")
+        return self._log_text
+
+    # Ending.
+
+    def signal(self, number: int) -> None:
+        assert self.process
+        self.process.send_signal(number)
+
+    def wait_end(self, seconds: float) -> int:
+        """The exit status of a process that ends by itself."""
+        assert self.process
+        wait_for_end(self.pid, seconds)
+        return self.process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and all must be well."""
+        self.signal(signal.SIGTERM)
+        self.wait_end(STOP_SECONDS)
+        self._check_end()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.signal(signal.SIGKILL)
+        self.wait_end(STOP_SECONDS)
+        self.expected_status = -signal.SIGKILL
+
+    def _check_end(self) -> None:
+        assert self.process
+        text = self.log_text()
+        report = SANITIZER_REPORT.search(text)
+        assert not report, text[report.start() :]
+        status = self.process.returncode
+        assert status == self.expected_status, f"vmmd ended with status {status}: {text}"
+
+    def finish(self) -> None:
+        """At the end of a test: vmmd must end well, whatever the test did to it."""
+        try:
+            if self.process and self.process.poll() is None:
+                self.stop()
+            elif self.process:
+                self._check_end()
+        finally:
+            self.log_text()
+            if self.process and self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            if self.notify:
+                self.notify.close()
+
+    # What the kernel knows of it.
+
+    def open_descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024

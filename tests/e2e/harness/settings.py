@@ -1,0 +1,22 @@
+"""What the build tells the tests, by environment.
+
+The defaults are for `/usr/bin/python3 -m pytest tests/e2e` by hand, after `./dev build`.
+"""
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = ROOT / "build"
+
+VMMD = Path(os.environ.get("VMMD_TEST_DAEMON", BUILD / "daemon/vmmd"))
+VMMCTL = Path(os.environ.get("VMMD_TEST_CLIENT", BUILD / "client/vmmctl"))
+GUESTS = Path(os.environ.get("VMMD_TEST_GUESTS", BUILD / "guests"))
+OPENRPC = ROOT / "protocol/openrpc.json"
+
+# Under a sanitizer everything takes longer, and what was freed is kept for a while.
+SANITIZED = os.environ.get("VMMD_TEST_SANITIZED") == "1"
+SCALE = 5 if SANITIZED else 1
+BOUNDED = (512 if SANITIZED else 16) * 1024 * 1024  # bytes: what a daemon may grow by, and no more
+
+# Where nothing may be left out: no KVM is a failure then.
+STRICT = os.environ.get("VMMD_TEST_STRICT") == "1"

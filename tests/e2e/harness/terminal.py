@@ -1,0 +1,74 @@
+"""A command in a terminal of its own."""
+import os
+import select
+import subprocess
+import termios
+from collections.abc import Mapping, Sequence
+
+from harness.waiting import SECONDS, Deadline
+
+# A shell leads the session, as at a prompt, and looks at the terminal before and after. Signals
+# from the keyboard are the command's to act on.
+SCRIPT = """
+trap : INT QUIT TSTP
+before=$(stty -g)
+"$@"
+echo "status $?"
+after=$(stty -g)
+[ "$before" = "$after" ] && echo "terminal restored" || echo "terminal changed: $before $after"
+"""
+
+
+class Terminal:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], columns: int = 80
+    ) -> None:
+        self._master, slave = os.openpty()
+        termios.tcsetwinsize(slave, (24, columns))
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", SCRIPT, "sh", *command],
+            env=dict(environment) | {"TERM": "xterm"},
+            preexec_fn=lambda: os.login_tty(slave),
+        )
+        os.close(slave)
+        self.text = ""  # all that was shown
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+    @property
+    def shell_pid(self) -> int:
+        return self._process.pid
+
+    def _read(self, deadline: Deadline) -> bool:
+        """Reads what is shown next; False at the end."""
+        if not select.select([self._master], [], [], deadline.left)[0]:
+            raise TimeoutError(f"waited in vain; the terminal shows {self.text!r}")
+        try:
+            data = os.read(self._master, 4096)
+        except OSError:  # EIO: nobody has it open any more
+            return False
+        self.text += data.decode(errors="replace").replace("\r\n", "\n")
+        return True
+
+    def read_until(self, text: str, seconds: float = SECONDS) -> None:
+        deadline = Deadline(seconds)
+        while text not in self.text:
+            assert self._read(deadline), f"it ended; the terminal shows {self.text!r}"
+
+    def read_to_end(self, seconds: float = SECONDS) -> str:
+        deadline = Deadline(seconds)
+        while self._read(deadline):
+            pass
+        return self.text
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def has_echo(self) -> bool:
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
