@@ -58,6 +58,7 @@ class Daemon:
         self.log = folder / "log"
         self.options = list(options)
         self.environment: dict[str, str] = {}  # added to ours
+        self.stderr: int | None = None  # a descriptor in place of the log
         self.expected_status = 0
         self._log_text = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -85,7 +86,7 @@ class Daemon:
                 command or self.command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=log,
+                stderr=log if self.stderr is None else self.stderr,
                 env=environment,
                 start_new_session=True,  # a Ctrl-C at the tests is not for it
             )
