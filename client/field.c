@@ -61,7 +61,7 @@ struct json_object *field_new_text(const char *text)
 {
     static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD in UTF-8 */
     size_t left = strlen(text), used = 0;
-    _cleanup_free_ char *valid = malloc(left * strlen(replacement) + 1);
+    _cleanup_free_ char *valid = malloc(left * (sizeof(replacement) - 1) + 1);
 
     if (!valid)
         return NULL;
@@ -72,8 +72,8 @@ struct json_object *field_new_text(const char *text)
             memcpy(valid + used, text, (size_t)n);
             used += (size_t)n;
         } else {
-            memcpy(valid + used, replacement, strlen(replacement));
-            used += strlen(replacement);
+            memcpy(valid + used, replacement, sizeof(replacement) - 1);
+            used += sizeof(replacement) - 1;
             n = 1;
         }
         text += n;
