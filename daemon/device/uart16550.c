@@ -60,7 +60,7 @@ static uint8_t read_interrupt_id(struct uart16550 *uart)
     return fifos | IIR_TRANSMIT_EMPTY;
 }
 
-/* Section 8.8: a terminal that is always ready; in loopback the outputs come back as inputs. */
+/* Section 8.9: a terminal that is always ready; in loopback the outputs come back as inputs. */
 static uint8_t read_modem_status(const struct uart16550 *uart)
 {
     uint8_t control = uart->modem_control, status = 0;
@@ -104,7 +104,7 @@ uint8_t uart16550_read(void *device, uint64_t offset)
     }
 }
 
-/* Section 8.6.7 (MCR bit 4): in loopback the line stays idle, the byte goes to the receiver. */
+/* Section 8.8, bit 4: in loopback the line stays idle, the byte goes to the receiver. */
 static void transmit(struct uart16550 *uart, uint8_t value)
 {
     if (!(uart->modem_control & MCR_LOOPBACK))

@@ -108,8 +108,12 @@ void method_vm_output(struct rpc_call *call, const void *context)
         output_ring_read(ring, offset, data, params->max, &chunk);
     end = ring ? output_ring_end(ring) : 0;
     last = ended && chunk.start + chunk.length == end;
-    text = output_text_new((enum output_encoding)params->encoding, data, chunk.length,
-                           last || chunk.length == params->max, &used);
+    text = output_text_new((enum output_encoding)params->encoding, data, chunk.length, last, &used);
+    if (used == 0 && chunk.length == params->max) { /* max is less than a whole character */
+        json_object_put(text);
+        text = output_text_new((enum output_encoding)params->encoding, data, chunk.length, true,
+                               &used);
+    }
 
     result = json_object_new_object();
     json_object_object_add(result, "offset", json_object_new_uint64(chunk.start));

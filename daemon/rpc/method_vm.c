@@ -51,7 +51,7 @@ const struct rpc_param vm_start_params[] = {
       .fallback = GUEST_LOAD_ADDRESS },
     { "memory", RPC_UINT, AT(memory), .requirement = RPC_OPTIONAL, .min = MEMORY_MIN,
       .max = INT64_MAX },
-    { "timeout_ms", RPC_UINT, AT(timeout_ms), .requirement = RPC_OPTIONAL, .max = UINT32_MAX },
+    { "timeout_ms", RPC_UINT, AT(timeout_ms), .requirement = RPC_OPTIONAL, .max = INT64_MAX },
     { "ring", RPC_UINT, AT(ring), .requirement = RPC_OPTIONAL, .min = OUTPUT_RING_CAPACITY_MIN,
       .max = INT64_MAX },
     { "coalesce", RPC_BOOL, AT(coalesce), .requirement = RPC_OPTIONAL, .fallback = true },
@@ -175,7 +175,7 @@ void method_vm_start(struct rpc_call *call, const void *context)
         .load = params->load,
         .memory_bytes = params->memory,
         .ring_capacity = params->ring,
-        .timeout_ms = (uint32_t)params->timeout_ms,
+        .timeout_ms = params->timeout_ms,
         .coalesce = params->coalesce,
     };
     struct error err;

@@ -12,9 +12,14 @@
 #include "util/clock.h"
 #include "vm/vm.h"
 
+/* The text may hold a path that a client gave, cut anywhere, or come from a damaged state file. */
 static void add_text(struct json_object *object, const char *name, const char *text)
 {
-    json_object_object_add(object, name, json_object_new_string(text));
+    char valid[GUEST_END_MESSAGE_SIZE]; /* the longest there is */
+
+    snprintf(valid, sizeof(valid), "%s", text);
+    utf8_repair(valid);
+    json_object_object_add(object, name, json_object_new_string(valid));
 }
 
 static void add_number(struct json_object *object, const char *name, uint64_t number)
@@ -55,17 +60,12 @@ struct json_object *record_json_exit(const struct vm_record *record)
 {
     struct json_object *object = json_object_new_object();
     const struct guest_end *end = &record->end;
-    char message[GUEST_END_MESSAGE_SIZE];
-
-    /* it may hold a path that a client gave, cut anywhere */
-    snprintf(message, sizeof(message), "%s", end->message);
-    utf8_repair(message);
 
     add_text(object, "reason", guest_end_reason_to_string(end->reason));
     json_object_object_add(object, "code",
                            end->reason == GUEST_END_GUEST_EXIT ? json_object_new_int(end->code)
                                                                : NULL);
-    add_text(object, "message", message);
+    add_text(object, "message", end->message);
     if (end->reason == GUEST_END_STOPPED || end->reason == GUEST_END_KILLED)
         json_object_object_add(object, "by", peer_json(&record->stopped_by));
     if (end->registers.count > 0)

@@ -189,7 +189,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
 static void start_timeout(struct vm *vm)
 {
     struct timeval delay = {
-        .tv_sec = vm->config.timeout_ms / 1000,
+        .tv_sec = (time_t)(vm->config.timeout_ms / 1000),
         .tv_usec = (suseconds_t)(vm->config.timeout_ms % 1000) * 1000,
     };
 

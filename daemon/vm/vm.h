@@ -49,7 +49,7 @@ struct vm_config {
     gpa_t load;
     uint64_t memory_bytes;  /* whole pages */
     uint64_t ring_capacity; /* a power of two */
-    uint32_t timeout_ms;    /* 0: none */
+    uint64_t timeout_ms;    /* 0: none */
     bool coalesce;
 };
 

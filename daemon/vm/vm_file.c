@@ -28,7 +28,7 @@ uint64_t vm_file_id(const char *name)
     uint64_t id = strtoull(name, NULL, 10);
 
     format_name(id, canonical);
-    return strcmp(name, canonical) == 0 ? id : 0;
+    return strcmp(name, canonical) == 0 && id <= VM_FILE_ID_MAX ? id : 0;
 }
 
 static int reserve(const struct vm_file *file, uint64_t ring_size)
@@ -146,7 +146,8 @@ static bool is_terminated(const char *text, size_t size)
 static bool record_is_sound(const struct vm_record *record, uint64_t id)
 {
     bool sound = record->id == id && (unsigned)record->end.reason < GUEST_END_COUNT &&
-                 record->end.registers.count <= REGISTER_DUMP_MAX &&
+                 record->end.registers.count <= REGISTER_DUMP_MAX && record->created_ns >= 0 &&
+                 record->started_ns >= 0 && record->ended_ns >= 0 &&
                  is_terminated(record->name, sizeof(record->name)) &&
                  is_terminated(record->image, sizeof(record->image)) &&
                  is_terminated(record->format, sizeof(record->format)) &&

@@ -162,7 +162,7 @@ static void end_as_asked(struct vm *vm)
 
     if (vm->stop_as == GUEST_END_TIMEOUT)
         guest_end_set(end, GUEST_END_TIMEOUT, 0,
-                      "it ran for longer than its timeout of %" PRIu32 " ms",
+                      "it ran for longer than its timeout of %" PRIu64 " ms",
                       vm->config.timeout_ms);
     else if (vm->stopped_by.pid == getpid())
         guest_end_set(end, vm->stop_as, 0, "vmmd was shutting down");
