@@ -218,7 +218,7 @@ def test_timeout_does_not_touch_who_ends_before(rpc: Connection) -> None:
     assert rpc.run(print_text(b"done"), timeout_ms=60_000)["exit"]["reason"] == "halted"
 
 
-@pytest.mark.parametrize("value", [-1, 1.5, "1s", 2**32, 2**64 - 1, None])
+@pytest.mark.parametrize("value", [-1, 1.5, "1s", 2**64 - 1, None])
 def test_wrong_timeouts_are_refused(rpc: Connection, value: object) -> None:
     error = rpc.refused("vm.start", {"image": IMAGE, "timeout_ms": value})
     assert error["data"] == wrong_parameter("timeout_ms", value)

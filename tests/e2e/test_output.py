@@ -101,6 +101,18 @@ def test_chunks_follow_one_another(rpc: Connection) -> None:
     assert data == stream_bytes(0, 10000)
 
 
+def test_character_at_the_border_of_chunks_stays_whole(rpc: Connection) -> None:
+    vm = start_ended(rpc, print_text("aé€".encode()))
+    texts, position = [], 0
+    while position < 6:
+        chunk = rpc.call("vm.output", {"vm": vm, "from": position, "max": 3, "encoding": "utf-8"})
+        texts.append(chunk["data"])
+        position = chunk["next"]
+    assert texts == ["aé", "€"]
+    chunk = rpc.call("vm.output", {"vm": vm, "from": 3, "max": 2, "encoding": "utf-8"})
+    assert (chunk["data"], chunk["next"]) == ("\ufffd\ufffd", 5)
+
+
 def test_chunk_of_a_live_vm_is_not_its_end(rpc: Connection) -> None:
     vm = rpc.start(PRINT_THEN_SPIN)
     eventually(lambda: output_next(rpc, vm) == 2, "2 bytes")

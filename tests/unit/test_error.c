@@ -32,6 +32,38 @@ static void set_without_an_error_still_returns_the_code(void **state)
     assert_int_equal(error_set(NULL, -EIO, "nobody reads %s", "this"), -EIO);
 }
 
+static void set_about_says_which_parameter_is_to_blame(void **state)
+{
+    struct error err = { 0 };
+
+    (void)state;
+    assert_int_equal(error_set_about(&err, "name", -EEXIST, "VM %d has the name '%s'", 3, "lab1"),
+                     -EEXIST);
+    assert_int_equal(err.code, -EEXIST);
+    assert_string_equal(err.about, "name");
+    assert_string_equal(err.text, "VM 3 has the name 'lab1'");
+    assert_int_equal(error_set_about(NULL, "name", -EIO, "nobody reads %s", "this"), -EIO);
+}
+
+static void error_that_is_about_no_parameter_says_so(void **state)
+{
+    struct error err = { .about = "name" };
+
+    (void)state;
+    error_set(&err, -EIO, "Input/output error");
+    assert_null(err.about);
+}
+
+static void prefix_leaves_what_the_error_is_about(void **state)
+{
+    struct error err = { 0 };
+
+    (void)state;
+    error_set_about(&err, "image", -ENOENT, "No such file or directory");
+    error_prefix(&err, "cannot open image 'a.bin'");
+    assert_string_equal(err.about, "image");
+}
+
 static void prefix_goes_before_the_sentence_with_a_colon(void **state)
 {
     struct error err = { 0 };
@@ -83,6 +115,9 @@ int main(void)
         cmocka_unit_test(set_stores_code_and_sentence_and_returns_the_code),
         cmocka_unit_test(set_replaces_what_was_there),
         cmocka_unit_test(set_without_an_error_still_returns_the_code),
+        cmocka_unit_test(set_about_says_which_parameter_is_to_blame),
+        cmocka_unit_test(error_that_is_about_no_parameter_says_so),
+        cmocka_unit_test(prefix_leaves_what_the_error_is_about),
         cmocka_unit_test(prefix_goes_before_the_sentence_with_a_colon),
         cmocka_unit_test(text_too_long_is_cut_and_terminated),
         cmocka_unit_test(prefix_that_fills_the_text_leaves_only_itself),

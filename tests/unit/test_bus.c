@@ -1,0 +1,210 @@
+#include "unit_test.h"
+
+#include <string.h>
+
+#include "kvm/bus.h"
+
+enum { MEMORY_SIZE = 8, CALLS_MAX = 32 };
+
+/* A device that is a little memory, and writes down which offsets it was asked for. */
+struct memory_device {
+    uint8_t bytes[MEMORY_SIZE];
+    uint64_t offsets[CALLS_MAX];
+    unsigned calls;
+};
+
+static uint8_t memory_read(void *context, uint64_t offset)
+{
+    struct memory_device *device = context;
+
+    assert_in_range(offset, 0, MEMORY_SIZE - 1);
+    device->offsets[device->calls++] = offset;
+    return device->bytes[offset];
+}
+
+static void memory_write(void *context, uint64_t offset, uint8_t value)
+{
+    struct memory_device *device = context;
+
+    assert_in_range(offset, 0, MEMORY_SIZE - 1);
+    device->offsets[device->calls++] = offset;
+    device->bytes[offset] = value;
+}
+
+static void add_memory(struct bus *bus, uint64_t base, uint64_t size, struct memory_device *device)
+{
+    bus_add(bus, (struct bus_range){ .base = base,
+                                     .size = size,
+                                     .read = memory_read,
+                                     .write = memory_write,
+                                     .device = device });
+}
+
+static void device_sees_offsets_from_its_base(void **state)
+{
+    struct memory_device device = { .bytes = { 0, 0, 0, 0x33 } };
+    struct bus bus = { 0 };
+    uint8_t byte;
+
+    (void)state;
+    add_memory(&bus, 0x3f8, 8, &device);
+    bus_read(&bus, 0x3fb, &byte, 1);
+    assert_int_equal(byte, 0x33);
+    byte = 0x77;
+    bus_write(&bus, 0x3ff, &byte, 1);
+    assert_int_equal(device.bytes[7], 0x77);
+    assert_int_equal(device.calls, 2);
+}
+
+static void empty_bus_reads_all_ones_at_any_width(void **state)
+{
+    struct bus bus = { 0 };
+
+    (void)state;
+    for (unsigned size = 1; size <= 8; size *= 2) {
+        uint64_t value = 0;
+
+        bus_read(&bus, 0x1234, &value, size);
+        assert_int_equal(value, size == 8 ? UINT64_MAX : (UINT64_C(1) << size * 8) - 1);
+    }
+}
+
+static void write_where_nothing_is_goes_nowhere(void **state)
+{
+    struct memory_device device = { .bytes = { 0 } };
+    struct bus bus = { 0 };
+    uint64_t value = UINT64_MAX;
+
+    (void)state;
+    add_memory(&bus, 0x10, 4, &device);
+    bus_write(&bus, 0x14, &value, 8);
+    bus_write(&bus, 0x8, &value, 8);
+    assert_int_equal(device.calls, 0);
+}
+
+static void range_holds_its_first_and_last_address_and_no_other(void **state)
+{
+    struct memory_device device = { .bytes = { 0 } };
+    struct bus bus = { 0 };
+
+    (void)state;
+    add_memory(&bus, 0x100, 8, &device);
+    assert_false(bus_has(&bus, 0xff));
+    assert_true(bus_has(&bus, 0x100));
+    assert_true(bus_has(&bus, 0x107));
+    assert_false(bus_has(&bus, 0x108));
+    assert_false(bus_has(&bus, 0));
+    assert_false(bus_has(&bus, UINT64_MAX));
+}
+
+static void range_may_begin_at_0_or_end_at_the_last_address(void **state)
+{
+    struct memory_device low = { .bytes = { 1 } }, high = { .bytes = { 0, 0, 0, 0, 0, 0, 0, 2 } };
+    struct bus bus = { 0 };
+    uint8_t byte;
+
+    (void)state;
+    add_memory(&bus, 0, 8, &low);
+    add_memory(&bus, UINT64_MAX - 7, 8, &high);
+    bus_read(&bus, 0, &byte, 1);
+    assert_int_equal(byte, 1);
+    bus_read(&bus, UINT64_MAX, &byte, 1);
+    assert_int_equal(byte, 2);
+}
+
+static void wide_access_is_byte_accesses_lowest_address_first(void **state)
+{
+    struct memory_device device = { .bytes = { 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 } };
+    struct bus bus = { 0 };
+    uint64_t value = 0;
+
+    (void)state;
+    add_memory(&bus, 0x3f8, 8, &device);
+    bus_read(&bus, 0x3f8, &value, 4);
+    assert_int_equal(value, 0x44332211);
+    assert_int_equal(device.calls, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(device.offsets[i], i);
+
+    value = 0x0807060504030201;
+    bus_write(&bus, 0x3f8, &value, 8);
+    assert_memory_equal(device.bytes, "\x01\x02\x03\x04\x05\x06\x07\x08", 8);
+}
+
+static void access_across_the_end_of_a_device_reads_ones_beyond_it(void **state)
+{
+    struct memory_device device = { .bytes = { 0, 0, 0xaa, 0xbb } };
+    struct bus bus = { 0 };
+    uint32_t value = 0;
+
+    (void)state;
+    add_memory(&bus, 0x10, 4, &device);
+    bus_read(&bus, 0x12, &value, 4);
+    assert_int_equal(value, 0xffffbbaa);
+    bus_read(&bus, 0xe, &value, 4);
+    assert_int_equal(value, 0x0000ffff);
+}
+
+static void access_across_two_devices_reaches_both(void **state)
+{
+    struct memory_device left = { .bytes = { 0 } }, right = { .bytes = { 0 } };
+    struct bus bus = { 0 };
+    uint32_t value = 0x04030201;
+
+    (void)state;
+    add_memory(&bus, 0x12, 2, &right);
+    add_memory(&bus, 0x10, 2, &left);
+    bus_write(&bus, 0x10, &value, 4);
+    assert_memory_equal(left.bytes, "\x01\x02", 2);
+    assert_memory_equal(right.bytes, "\x03\x04", 2);
+    value = 0;
+    bus_read(&bus, 0x10, &value, 4);
+    assert_int_equal(value, 0x04030201);
+}
+
+static void access_beyond_the_last_address_goes_on_at_0(void **state)
+{
+    struct memory_device low = { .bytes = { 0x5a } };
+    struct bus bus = { 0 };
+    uint16_t value = 0;
+
+    (void)state;
+    add_memory(&bus, 0, 1, &low);
+    bus_read(&bus, UINT64_MAX, &value, 2);
+    assert_int_equal(value, 0x5aff);
+}
+
+static void bus_holds_as_many_ranges_as_it_says(void **state)
+{
+    struct memory_device devices[BUS_RANGES_MAX] = { { .bytes = { 0 } } };
+    struct bus bus = { 0 };
+    uint8_t byte;
+
+    (void)state;
+    for (unsigned i = 0; i < BUS_RANGES_MAX; i++) {
+        devices[i].bytes[0] = (uint8_t)i;
+        add_memory(&bus, i * 0x100, 1, &devices[i]);
+    }
+    for (unsigned i = 0; i < BUS_RANGES_MAX; i++) {
+        bus_read(&bus, i * 0x100, &byte, 1);
+        assert_int_equal(byte, i);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(device_sees_offsets_from_its_base),
+        cmocka_unit_test(empty_bus_reads_all_ones_at_any_width),
+        cmocka_unit_test(write_where_nothing_is_goes_nowhere),
+        cmocka_unit_test(range_holds_its_first_and_last_address_and_no_other),
+        cmocka_unit_test(range_may_begin_at_0_or_end_at_the_last_address),
+        cmocka_unit_test(wide_access_is_byte_accesses_lowest_address_first),
+        cmocka_unit_test(access_across_the_end_of_a_device_reads_ones_beyond_it),
+        cmocka_unit_test(access_across_two_devices_reaches_both),
+        cmocka_unit_test(access_beyond_the_last_address_goes_on_at_0),
+        cmocka_unit_test(bus_holds_as_many_ranges_as_it_says),
+    };
+
+    return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
+}

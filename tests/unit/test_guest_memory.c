@@ -1,0 +1,237 @@
+#include "unit_test.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kvm/guest_memory.h"
+#include "memfd.h"
+
+enum { SIZE = 64 * 1024 };
+
+static void map(struct guest_memory *memory, gpa_t base)
+{
+    struct error err;
+
+    assert_int_equal(guest_memory_init(memory, base, SIZE, &err), 0);
+}
+
+static void new_memory_is_all_zeros(void **state)
+{
+    static const unsigned char zeros[SIZE];
+    static unsigned char bytes[SIZE];
+    struct guest_memory memory;
+
+    (void)state;
+    map(&memory, 0);
+    memset(bytes, 0xff, sizeof(bytes));
+    assert_int_equal(guest_memory_read(&memory, 0, bytes, SIZE), 0);
+    assert_memory_equal(bytes, zeros, SIZE);
+    guest_memory_deinit(&memory);
+}
+
+static void what_is_written_is_read_back_at_its_address(void **state)
+{
+    struct guest_memory memory;
+    char bytes[8] = "";
+
+    (void)state;
+    map(&memory, 0x80000000);
+    assert_int_equal(guest_memory_write(&memory, 0x80001234, "guest", 5), 0);
+    assert_int_equal(guest_memory_read(&memory, 0x80001233, bytes, 7), 0);
+    assert_memory_equal(bytes, "\0guest\0", 7);
+    guest_memory_deinit(&memory);
+}
+
+static void memory_holds_its_first_and_its_last_byte(void **state)
+{
+    struct guest_memory memory;
+    char byte = 'x';
+
+    (void)state;
+    map(&memory, 0x10000);
+    assert_int_equal(guest_memory_write(&memory, 0x10000, &byte, 1), 0);
+    assert_int_equal(guest_memory_write(&memory, 0x10000 + SIZE - 1, &byte, 1), 0);
+    assert_int_equal(guest_memory_write(&memory, 0xffff, &byte, 1), -EFAULT);
+    assert_int_equal(guest_memory_write(&memory, 0x10000 + SIZE, &byte, 1), -EFAULT);
+    guest_memory_deinit(&memory);
+}
+
+/* What a guest may hand over, against memory at base: the host's bytes are never touched. */
+static void assert_holds(gpa_t base, gpa_t address, uint64_t size, bool expected)
+{
+    const struct guest_memory memory = { .host = NULL, .base = base, .size = SIZE };
+
+    assert_int_equal(guest_memory_holds(&memory, address, size), expected);
+}
+
+static void range_must_end_within_memory(void **state)
+{
+    (void)state;
+    assert_holds(0, 0, SIZE, true);
+    assert_holds(0, 0, SIZE + 1, false);
+    assert_holds(0, SIZE - 4, 4, true);
+    assert_holds(0, SIZE - 3, 4, false);
+    assert_holds(0x80000000, 0x80000000, SIZE, true);
+    assert_holds(0x80000000, 0x7fffffff, 2, false);
+}
+
+static void range_that_wraps_around_2_to_the_64_is_not_held(void **state)
+{
+    (void)state;
+    assert_holds(0, UINT64_MAX, 1, false);
+    assert_holds(0, UINT64_MAX, 2, false);
+    assert_holds(0, UINT64_MAX - 0xff, 0x200, false);
+    assert_holds(0, 1, UINT64_MAX, false);
+    assert_holds(0, 0x1000, UINT64_MAX - 0xfff, false);
+    assert_holds(0, UINT64_MAX, UINT64_MAX, false);
+    assert_holds(0x10000, 0x10000, UINT64_MAX, false);
+}
+
+static void memory_may_end_at_2_to_the_64(void **state)
+{
+    const gpa_t base = UINT64_MAX - SIZE + 1;
+
+    (void)state;
+    assert_holds(base, base, SIZE, true);
+    assert_holds(base, UINT64_MAX, 1, true);
+    assert_holds(base, UINT64_MAX, 2, false);
+    assert_holds(base, 0, 1, false);
+    assert_holds(base, base - 1, 1, false);
+}
+
+static void range_of_no_bytes_is_held_up_to_the_end(void **state)
+{
+    (void)state;
+    assert_holds(0, 0, 0, true);
+    assert_holds(0, SIZE, 0, true);
+    assert_holds(0, SIZE + 1, 0, false);
+    assert_holds(0x10000, 0xffff, 0, false);
+    assert_holds(0, UINT64_MAX, 0, false);
+}
+
+static void copy_that_does_not_fit_copies_nothing(void **state)
+{
+    char bytes[16] = "untouched";
+    struct guest_memory memory;
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_write(&memory, SIZE - 4, "too long", 8), -EFAULT);
+    assert_int_equal(guest_memory_read(&memory, SIZE - 4, bytes, 8), -EFAULT);
+    assert_string_equal(bytes, "untouched");
+    assert_int_equal(guest_memory_read(&memory, SIZE - 4, bytes, 4), 0);
+    assert_memory_equal(bytes, "\0\0\0\0", 4);
+    guest_memory_deinit(&memory);
+}
+
+static void copy_of_no_bytes_succeeds(void **state)
+{
+    struct guest_memory memory;
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_write(&memory, SIZE, "", 0), 0);
+    assert_int_equal(guest_memory_read(&memory, 0, &memory, 0), 0);
+    guest_memory_deinit(&memory);
+}
+
+static void load_reads_a_part_of_a_file(void **state)
+{
+    int fd = memfd_of("0123456789", 10);
+    struct guest_memory memory;
+    char bytes[8];
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_load(&memory, 0x1000, fd, 3, 5), 0);
+    assert_int_equal(guest_memory_read(&memory, 0xfff, bytes, 7), 0);
+    assert_memory_equal(bytes, "\00034567\0", 7);
+    guest_memory_deinit(&memory);
+    close(fd);
+}
+
+static void load_may_fill_memory_to_its_last_byte(void **state)
+{
+    int fd = memfd_of("0123456789", 10);
+    struct guest_memory memory;
+    char bytes[10];
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_load(&memory, SIZE - 10, fd, 0, 10), 0);
+    assert_int_equal(guest_memory_read(&memory, SIZE - 10, bytes, 10), 0);
+    assert_memory_equal(bytes, "0123456789", 10);
+    assert_int_equal(guest_memory_load(&memory, SIZE - 9, fd, 0, 10), -EFAULT);
+    guest_memory_deinit(&memory);
+    close(fd);
+}
+
+static void load_of_more_than_the_file_has_says_so(void **state)
+{
+    int fd = memfd_of("0123456789", 10);
+    struct guest_memory memory;
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_load(&memory, 0, fd, 0, 11), -ENODATA);
+    assert_int_equal(guest_memory_load(&memory, 0, fd, 100, 1), -ENODATA);
+    guest_memory_deinit(&memory);
+    close(fd);
+}
+
+static void load_of_what_cannot_be_read_says_why(void **state)
+{
+    struct guest_memory memory;
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_load(&memory, 0, -1, 0, 1), -EBADF);
+    guest_memory_deinit(&memory);
+}
+
+static void more_memory_than_the_host_can_address_is_an_error_with_a_sentence(void **state)
+{
+    struct guest_memory memory;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(guest_memory_init(&memory, 0, UINT64_C(1) << 62, &err), -ENOMEM);
+    assert_string_equal(err.text, "cannot map 4611686018427387904 bytes of guest memory: "
+                                  "Cannot allocate memory");
+}
+
+static void deinit_leaves_memory_that_holds_nothing_and_may_be_repeated(void **state)
+{
+    struct guest_memory memory;
+    char byte;
+
+    (void)state;
+    map(&memory, 0);
+    guest_memory_deinit(&memory);
+    assert_int_equal(guest_memory_read(&memory, 0, &byte, 1), -EFAULT);
+    guest_memory_deinit(&memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new_memory_is_all_zeros),
+        cmocka_unit_test(what_is_written_is_read_back_at_its_address),
+        cmocka_unit_test(memory_holds_its_first_and_its_last_byte),
+        cmocka_unit_test(range_must_end_within_memory),
+        cmocka_unit_test(range_that_wraps_around_2_to_the_64_is_not_held),
+        cmocka_unit_test(memory_may_end_at_2_to_the_64),
+        cmocka_unit_test(range_of_no_bytes_is_held_up_to_the_end),
+        cmocka_unit_test(copy_that_does_not_fit_copies_nothing),
+        cmocka_unit_test(copy_of_no_bytes_succeeds),
+        cmocka_unit_test(load_reads_a_part_of_a_file),
+        cmocka_unit_test(load_may_fill_memory_to_its_last_byte),
+        cmocka_unit_test(load_of_more_than_the_file_has_says_so),
+        cmocka_unit_test(load_of_what_cannot_be_read_says_why),
+        cmocka_unit_test(more_memory_than_the_host_can_address_is_an_error_with_a_sentence),
+        cmocka_unit_test(deinit_leaves_memory_that_holds_nothing_and_may_be_repeated),
+    };
+
+    return cmocka_run_group_tests_name("guest_memory", tests, NULL, NULL);
+}

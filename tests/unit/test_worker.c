@@ -1,0 +1,242 @@
+#include "unit_test.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "util/worker.h"
+
+/* Jobs that write their number down, one after the other. */
+
+enum { JOBS = 1000 };
+
+struct notebook {
+    unsigned numbers[JOBS]; /* written by the worker only */
+    _Atomic unsigned count;
+};
+
+struct note {
+    struct worker_job job;
+    struct notebook *notebook;
+    unsigned number;
+};
+
+static void write_down(void *argument)
+{
+    struct note *note = argument;
+    struct notebook *notebook = note->notebook;
+
+    notebook->numbers[notebook->count++] = note->number;
+    free(note); /* as jobs do that are embedded in what they free */
+}
+
+static void submit_note(struct worker *worker, struct notebook *notebook, unsigned number)
+{
+    struct note *note = calloc(1, sizeof(*note));
+
+    if (!note)
+        abort();
+    *note = (struct note){
+        .job = { .fn = write_down, .argument = note },
+        .notebook = notebook,
+        .number = number,
+    };
+    worker_submit(worker, &note->job);
+}
+
+static struct worker *new_worker(void)
+{
+    struct worker *worker;
+
+    assert_int_equal(worker_new(&worker), 0);
+    return worker;
+}
+
+static void jobs_are_done_in_the_order_they_came(void **state)
+{
+    static struct notebook notebook;
+    struct worker *worker = new_worker();
+
+    (void)state;
+    for (unsigned i = 0; i < JOBS; i++)
+        submit_note(worker, &notebook, i);
+    worker_free(worker);
+    assert_int_equal(notebook.count, JOBS);
+    for (unsigned i = 0; i < JOBS; i++)
+        assert_int_equal(notebook.numbers[i], i);
+}
+
+static void free_without_a_job_ends_the_thread(void **state)
+{
+    (void)state;
+    worker_free(new_worker());
+}
+
+static void free_accepts_null(void **state)
+{
+    (void)state;
+    worker_free(NULL);
+}
+
+/* Submitting while the worker is busy. */
+
+struct gate {
+    struct worker_job job;
+    sem_t entered;
+    sem_t open;
+};
+
+static void wait_at_gate(void *argument)
+{
+    struct gate *gate = argument;
+
+    sem_post(&gate->entered);
+    sem_wait(&gate->open);
+}
+
+static void submit_does_not_wait_for_the_job_in_work(void **state)
+{
+    static struct notebook notebook;
+    struct gate gate = { .job = { .fn = wait_at_gate, .argument = &gate } };
+    struct worker *worker = new_worker();
+
+    (void)state;
+    sem_init(&gate.entered, 0, 0);
+    sem_init(&gate.open, 0, 0);
+    worker_submit(worker, &gate.job);
+    sem_wait(&gate.entered);
+    for (unsigned i = 0; i < JOBS; i++)
+        submit_note(worker, &notebook, i);
+    assert_int_equal(notebook.count, 0);
+
+    sem_post(&gate.open);
+    worker_free(worker);
+    assert_int_equal(notebook.count, JOBS);
+    sem_destroy(&gate.entered);
+    sem_destroy(&gate.open);
+}
+
+/* Submitting from several threads, the worker's own among them. */
+
+enum { SUBMITTERS = 4 };
+
+struct submitter {
+    pthread_t thread;
+    struct worker *worker;
+    struct notebook *notebook;
+    unsigned first;
+};
+
+static void *submit_share(void *argument)
+{
+    const struct submitter *submitter = argument;
+
+    for (unsigned i = 0; i < JOBS / SUBMITTERS; i++)
+        submit_note(submitter->worker, submitter->notebook, submitter->first + i);
+    return NULL;
+}
+
+static void no_job_of_several_threads_is_lost_or_done_twice(void **state)
+{
+    static struct notebook notebook;
+    struct submitter submitters[SUBMITTERS];
+    struct worker *worker = new_worker();
+    bool seen[JOBS] = { false };
+
+    (void)state;
+    for (unsigned i = 0; i < SUBMITTERS; i++) {
+        submitters[i] = (struct submitter){ .worker = worker,
+                                            .notebook = &notebook,
+                                            .first = i * (JOBS / SUBMITTERS) };
+        assert_int_equal(pthread_create(&submitters[i].thread, NULL, submit_share, &submitters[i]),
+                         0);
+    }
+    for (unsigned i = 0; i < SUBMITTERS; i++)
+        assert_int_equal(pthread_join(submitters[i].thread, NULL), 0);
+    worker_free(worker);
+
+    assert_int_equal(notebook.count, JOBS);
+    for (unsigned i = 0; i < JOBS; i++) {
+        assert_false(seen[notebook.numbers[i]]);
+        seen[notebook.numbers[i]] = true;
+    }
+}
+
+struct chain {
+    struct worker_job job;
+    struct worker *worker;
+    struct notebook *notebook;
+};
+
+static void submit_another(void *argument)
+{
+    struct chain *chain = argument;
+
+    submit_note(chain->worker, chain->notebook, 1);
+}
+
+static void job_may_submit_another_even_while_the_worker_ends(void **state)
+{
+    static struct notebook notebook;
+    struct worker *worker = new_worker();
+    struct chain chain = { .job = { .fn = submit_another, .argument = &chain },
+                           .worker = worker,
+                           .notebook = &notebook };
+
+    (void)state;
+    worker_submit(worker, &chain.job);
+    worker_free(worker);
+    assert_int_equal(notebook.count, 1);
+}
+
+/* The thread itself. */
+
+struct witness {
+    struct worker_job job;
+    pthread_t thread;
+    sigset_t mask;
+};
+
+static void look_around(void *argument)
+{
+    struct witness *witness = argument;
+
+    witness->thread = pthread_self();
+    pthread_sigmask(SIG_SETMASK, NULL, &witness->mask);
+}
+
+static void worker_has_a_thread_of_its_own_that_takes_no_signals(void **state)
+{
+    struct witness witness = { .job = { .fn = look_around, .argument = &witness } };
+    struct worker *worker = new_worker();
+    sigset_t mask;
+
+    (void)state;
+    worker_submit(worker, &witness.job);
+    worker_free(worker);
+    assert_false(pthread_equal(witness.thread, pthread_self()));
+    assert_true(sigismember(&witness.mask, SIGTERM));
+    assert_true(sigismember(&witness.mask, SIGHUP));
+    assert_true(sigismember(&witness.mask, SIGUSR1));
+
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    assert_false(sigismember(&mask, SIGTERM));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(jobs_are_done_in_the_order_they_came),
+        cmocka_unit_test(free_without_a_job_ends_the_thread),
+        cmocka_unit_test(free_accepts_null),
+        cmocka_unit_test(submit_does_not_wait_for_the_job_in_work),
+        cmocka_unit_test(no_job_of_several_threads_is_lost_or_done_twice),
+        cmocka_unit_test(job_may_submit_another_even_while_the_worker_ends),
+        cmocka_unit_test(worker_has_a_thread_of_its_own_that_takes_no_signals),
+    };
+
+    return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
+}
