@@ -123,6 +123,11 @@ static int open_next_id(struct registry *registry, struct error *err)
         return error_set(err, -EIO, "cannot read 'next-id' in the state directory '%s': %s",
                          registry->state_dir, strerror(errno));
     registry->next_id = strtoull(text, NULL, 10);
+    if (registry->next_id > VM_FILE_ID_MAX)
+        return error_set(err, -EIO,
+                         "'next-id' in the state directory '%s' is damaged; without it, ids go on "
+                         "after the highest that is there",
+                         registry->state_dir);
     if (registry->next_id == 0)
         registry->next_id = 1;
     return 0;
