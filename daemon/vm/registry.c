@@ -2,24 +2,21 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/lock_file.h"
 #include "util/log.h"
 #include "util/worker.h"
+#include "vm/state_dir.h"
 
 /* How often VMs are looked at for output that made no exit: it is seen within 50 ms. */
 #define TICK_US 20000
@@ -34,11 +31,7 @@ struct registry {
     struct worker *worker;
     struct doorbell *doorbell;
     struct event *tick; /* runs while a VM is live */
-    char *state_dir;
-    int directory_fd;
-    int lock_fd;
-    int next_id_fd;
-    uint64_t next_id;
+    struct state_dir directory;
     bool shutting_down;
 
     struct list vms;       /* all listed, by id */
@@ -81,70 +74,6 @@ static void counts_changed(struct registry *registry)
         registry->on_counts(registry->on_counts_context);
 }
 
-/* The state directory. */
-
-static int open_directory(struct registry *registry, const char *path, struct error *err)
-{
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_set(err, -EIO, "cannot make the state directory '%s': %s", path,
-                         strerror(errno));
-    registry->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (registry->directory_fd < 0)
-        return error_set(err, -EIO, "cannot open the state directory '%s': %s", path,
-                         strerror(errno));
-    registry->state_dir = strdup(path);
-    return registry->state_dir ? 0 : error_set(err, -ENOMEM, "out of memory");
-}
-
-static int lock_directory(struct registry *registry, struct error *err)
-{
-    int fd = lock_file_open(registry->directory_fd, "lock");
-
-    if (fd == -EWOULDBLOCK)
-        return error_set(err, -EBUSY,
-                         "another vmmd uses the state directory '%s': stop it, or give this one "
-                         "another with --state-dir",
-                         registry->state_dir);
-    if (fd < 0)
-        return error_set(err, -EIO, "cannot write to the state directory '%s': %s",
-                         registry->state_dir, strerror(-fd));
-    registry->lock_fd = fd;
-    return 0;
-}
-
-/* The number after the highest id ever given, as text, in a file of its own. */
-static int open_next_id(struct registry *registry, struct error *err)
-{
-    char text[32] = "";
-
-    registry->next_id_fd =
-        openat(registry->directory_fd, "next-id", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (registry->next_id_fd < 0 || pread(registry->next_id_fd, text, sizeof(text) - 1, 0) < 0)
-        return error_set(err, -EIO, "cannot read 'next-id' in the state directory '%s': %s",
-                         registry->state_dir, strerror(errno));
-    registry->next_id = strtoull(text, NULL, 10);
-    if (registry->next_id > VM_FILE_ID_MAX)
-        return error_set(err, -EIO,
-                         "'next-id' in the state directory '%s' is damaged; without it, ids go on "
-                         "after the highest that is there",
-                         registry->state_dir);
-    if (registry->next_id == 0)
-        registry->next_id = 1;
-    return 0;
-}
-
-static int write_next_id(struct registry *registry, uint64_t next_id, struct error *err)
-{
-    char text[32];
-    int n = snprintf(text, sizeof(text), "%020" PRIu64 "\n", next_id);
-
-    if (pwrite(registry->next_id_fd, text, (size_t)n, 0) != n)
-        return error_set(err, -EIO, "cannot write 'next-id' in the state directory '%s': %s",
-                         registry->state_dir, strerror(errno));
-    registry->next_id = next_id;
-    return 0;
-}
-
 /* VMs in and out of the registry. */
 
 static struct vm *new_vm(struct registry *registry)
@@ -155,7 +84,7 @@ static struct vm *new_vm(struct registry *registry)
         return NULL;
     vm->registry = registry;
     vm->host = registry->host;
-    vm->directory_fd = registry->directory_fd;
+    vm->directory_fd = registry->directory.fd;
     vm->doorbell = registry->doorbell;
     vm->config.image_fd = -1;
     vm->references = 1;
@@ -181,38 +110,6 @@ static void add_ended(struct registry *registry, struct vm *vm)
     registry->counts.ended++;
 }
 
-struct removal {
-    struct worker_job job;
-    int directory_fd;
-    uint64_t id;
-};
-
-static void remove_file(void *argument)
-{
-    struct removal *removal = argument;
-    int r = vm_file_remove(removal->directory_fd, removal->id);
-
-    if (r < 0 && r != -ENOENT)
-        log_warning("cannot delete the state file of VM %" PRIu64 ": %s, it will be listed again "
-                    "after a restart",
-                    removal->id, strerror(-r));
-    free(removal);
-}
-
-static void submit_removal(struct registry *registry, uint64_t id)
-{
-    struct removal *removal = calloc(1, sizeof(*removal));
-
-    if (!removal) {
-        log_warning("no memory to delete the state file of VM %" PRIu64, id);
-        return;
-    }
-    removal->job = (struct worker_job){ .fn = remove_file, .argument = removal };
-    removal->directory_fd = registry->directory_fd;
-    removal->id = id;
-    worker_submit(registry->worker, &removal->job);
-}
-
 static void forget(struct registry *registry, struct vm *vm)
 {
     assert(vm_state_is_terminal(vm->state) && !vm->removed);
@@ -221,7 +118,7 @@ static void forget(struct registry *registry, struct vm *vm)
     list_remove(&vm->ended_link);
     registry->counts.ended--;
     vm->removed = true;
-    submit_removal(registry, vm->record.id);
+    state_dir_remove(&registry->directory, vm->record.id);
     vm_unref(vm); /* the registry's */
     counts_changed(registry);
 }
@@ -233,45 +130,6 @@ static void retire(struct registry *registry)
 }
 
 /* What earlier daemons left. */
-
-static int read_ids(struct registry *registry, uint64_t **ret, size_t *ret_count)
-{
-    size_t count = 0, capacity = 0;
-    uint64_t *ids = NULL;
-    struct dirent *entry;
-    DIR *directory;
-    int fd = openat(registry->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory)
-        return -errno;
-    while ((entry = readdir(directory))) {
-        uint64_t id = vm_file_id(entry->d_name);
-
-        if (id == 0)
-            continue;
-        if (count == capacity) {
-            uint64_t *more =
-                reallocarray(ids, capacity ? capacity *= 2 : (capacity = 64), sizeof(*ids));
-
-            if (!more)
-                break;
-            ids = more;
-        }
-        ids[count++] = id;
-    }
-    closedir(directory);
-    *ret = ids;
-    *ret_count = count;
-    return 0;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-    return left < right ? -1 : left > right;
-}
 
 /* It was live when its daemon ended: what is known of it is what is in the file. */
 static void mark_lost(struct vm_file *file)
@@ -295,9 +153,9 @@ static void load_vm(struct registry *registry, uint64_t id)
     struct vm *vm;
     int r;
 
-    r = vm_file_open(registry->directory_fd, id, &file, &err);
+    r = vm_file_open(registry->directory.fd, id, &file, &err);
     if (r == -ENODATA) { /* its start was never answered: there is nobody who could ask for it */
-        vm_file_remove(registry->directory_fd, id);
+        vm_file_remove(registry->directory.fd, id);
         return;
     }
     if (r < 0) {
@@ -327,21 +185,16 @@ static void load_vm(struct registry *registry, uint64_t id)
 static int load_all(struct registry *registry, struct error *err)
 {
     _cleanup_free_ uint64_t *ids = NULL;
-    size_t count = 0;
+    size_t count;
     int r;
 
-    r = read_ids(registry, &ids, &count);
+    r = state_dir_read_ids(&registry->directory, &ids, &count, err);
     if (r < 0)
-        return error_set(err, -EIO, "cannot read the state directory '%s': %s", registry->state_dir,
-                         strerror(-r));
-    if (count == 0)
-        return 0;
-    qsort(ids, count, sizeof(*ids), compare_numbers);
-    if (ids[count - 1] >= registry->next_id)
-        registry->next_id = ids[count - 1] + 1;
+        return r;
     for (size_t i = 0; i < count; i++)
         load_vm(registry, ids[i]);
-    log_info("%zu VMs of earlier daemons are listed", registry->counts.ended);
+    if (count > 0)
+        log_info("%zu VMs of earlier daemons are listed", registry->counts.ended);
     retire(registry);
     return 0;
 }
@@ -375,7 +228,7 @@ int registry_new(struct event_base *base, const struct kvm_host *host,
     registry->host = host;
     registry->limits = limits;
     registry->worker = worker;
-    registry->directory_fd = registry->lock_fd = registry->next_id_fd = -1;
+    registry->directory = STATE_DIR_NONE;
     list_init(&registry->vms);
     list_init(&registry->ended);
     list_init(&registry->observers);
@@ -385,11 +238,7 @@ int registry_new(struct event_base *base, const struct kvm_host *host,
     if (r < 0 || !registry->tick)
         r = error_set(err, -ENOMEM, "cannot make the daemon's events");
     if (r == 0)
-        r = open_directory(registry, state_dir, err);
-    if (r == 0)
-        r = lock_directory(registry, err);
-    if (r == 0)
-        r = open_next_id(registry, err);
+        r = state_dir_open(&registry->directory, state_dir, worker, err);
     if (r == 0)
         r = load_all(registry, err);
     if (r < 0) {
@@ -398,12 +247,6 @@ int registry_new(struct event_base *base, const struct kvm_host *host,
     }
     *ret = registry;
     return 0;
-}
-
-static void close_if_open(int fd)
-{
-    if (fd >= 0)
-        close(fd);
 }
 
 void registry_free(struct registry *registry)
@@ -421,10 +264,7 @@ void registry_free(struct registry *registry)
     if (registry->tick)
         event_free(registry->tick);
     doorbell_free(registry->doorbell);
-    close_if_open(registry->next_id_fd);
-    close_if_open(registry->directory_fd);
-    close_if_open(registry->lock_fd);
-    free(registry->state_dir);
+    state_dir_close(&registry->directory);
     free(registry);
 }
 
@@ -583,8 +423,8 @@ int registry_start_vm(struct registry *registry, struct vm_config *config,
                       const struct vm_peer *owner, struct vm **ret, struct error *err)
 {
     _cleanup_(vm_config_deinit) struct vm_config settled = *config;
-    uint64_t id = registry->next_id;
     struct vm *vm;
+    uint64_t id;
     int r;
 
     if (registry->shutting_down)
@@ -593,7 +433,7 @@ int registry_start_vm(struct registry *registry, struct vm_config *config,
     if (r == 0)
         r = settle_config(registry, &settled, err);
     if (r == 0)
-        r = write_next_id(registry, id + 1, err);
+        r = state_dir_take_id(&registry->directory, &id, err);
     if (r < 0)
         return r;
 
@@ -656,7 +496,7 @@ struct registry_counts registry_counts(const struct registry *registry)
 
 const char *registry_state_dir(const struct registry *registry)
 {
-    return registry->state_dir;
+    return registry->directory.path;
 }
 
 struct event_base *registry_base(const struct registry *registry)

@@ -1,8 +1,7 @@
 /*
  * Registry: all VMs of the daemon, live and ended, those of earlier daemons among them.
  *
- * It owns the state directory: `lock` (one daemon at a time), `next-id` (ids are never given
- * twice), and a file per VM (vm/vm_file.h). Loop thread.
+ * It owns the state directory (vm/state_dir.h). Loop thread.
  */
 #pragma once
 

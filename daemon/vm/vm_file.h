@@ -24,8 +24,9 @@
 #define VM_FILE_MAGIC UINT64_C(0x31454c4946444d56) /* "VMDFILE1", little-endian */
 enum { VM_FILE_LAYOUT = 1 };
 
-#define VM_FILE_ID_MAX ((uint64_t)INT64_MAX / 2) /* ids above were never given, nor ever will be   \
-                                                  */
+#define VM_FILE_ID_MAX                                                                             \
+    ((uint64_t)INT64_MAX / 2) /* ids above were never given, nor ever will be                      \
+                               */
 
 struct vm_file_header {
     _Atomic uint64_t magic; /* written last: a file without it was never finished */
