@@ -172,7 +172,7 @@ static void load_vm(struct registry *registry, uint64_t id)
         return;
     }
     vm->file = file;
-    vm->file_ready = vm->gone = true;
+    vm->file_ready = true;
     vm->record = file->header->record;
     vm->state = (enum vm_state)atomic_load(&file->header->state);
     if (!list_vm(registry, vm)) {
@@ -554,9 +554,8 @@ void registry_vm_ended(struct registry *registry, struct vm *vm)
     counts_changed(registry);
 }
 
-void registry_vm_gone(struct registry *registry, struct vm *vm)
+void registry_thread_gone(struct registry *registry)
 {
-    (void)vm;
     registry->counts.threads--;
     counts_changed(registry);
 }

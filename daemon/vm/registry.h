@@ -84,8 +84,8 @@ void registry_on_counts(struct registry *registry, void (*fn)(void *context), vo
 /* The settings changed: retires what is now too many. */
 void registry_limits_changed(struct registry *registry);
 
-/* For vm.c: its VM changed state, came to its end, holds no thread any more, has no reference. */
+/* For vm.c: its VM changed state, came to its end, has no thread any more, has no reference. */
 void registry_vm_changed(struct registry *registry, struct vm *vm);
 void registry_vm_ended(struct registry *registry, struct vm *vm);
-void registry_vm_gone(struct registry *registry, struct vm *vm);
+void registry_thread_gone(struct registry *registry);
 void registry_dispose(struct registry *registry, struct vm *vm);

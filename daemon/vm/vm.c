@@ -269,8 +269,7 @@ void vm_handle_news(struct vm *vm, unsigned news)
     if (news & VM_NEWS_ENDED)
         handle_ended(vm);
     if (news & VM_NEWS_GONE) {
-        vm->gone = true;
-        registry_vm_gone(vm->registry, vm);
+        registry_thread_gone(vm->registry);
         vm_unref(vm); /* the thread's */
     }
     vm_unref(vm);

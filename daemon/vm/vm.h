@@ -88,20 +88,19 @@ struct vm {
     struct vm_outcome outcome;
     struct vm_file *file; /* [vm] until VM_NEWS_RUNNING or _ENDED; NULL: it could not be created */
 
-    unsigned references;     /* [loop] */
-    enum vm_state state;     /* [loop] */
-    struct vm_record record; /* [loop] */
-    bool file_ready;         /* [loop] file may be used */
-    bool gone;               /* [loop] no thread runs for it */
-    bool removed;            /* [loop] no longer in the registry */
-    int64_t started_mono_ns; /* [loop] */
-    struct list link;        /* [loop] among the registry's VMs, by id */
-    struct list ended_link;  /* [loop] among the ended, oldest end first */
-    struct list observers;   /* [loop] */
-    struct event *timeout;   /* [loop] */
-    struct event *pace;      /* [loop] */
-    unsigned output_watchers;
-    uint64_t output_seen; /* [loop] what the watchers were last told of */
+    unsigned references;      /* [loop] */
+    enum vm_state state;      /* [loop] */
+    struct vm_record record;  /* [loop] */
+    bool file_ready;          /* [loop] file may be used */
+    bool removed;             /* [loop] no longer in the registry */
+    int64_t started_mono_ns;  /* [loop] */
+    struct list link;         /* [loop] among the registry's VMs, by id */
+    struct list ended_link;   /* [loop] among the ended, oldest end first */
+    struct list observers;    /* [loop] */
+    struct event *timeout;    /* [loop] */
+    struct event *pace;       /* [loop] */
+    unsigned output_watchers; /* [loop] */
+    uint64_t output_seen;     /* [loop] what the watchers were last told of */
     struct worker_job disposal;
 };
 
