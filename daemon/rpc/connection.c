@@ -1,6 +1,7 @@
 #include "rpc/connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,16 +39,16 @@ void connection_send(struct connection *connection, struct json_object *message)
     size_t length;
     const char *text = message_text(message, &length);
 
-    if (connection->fd >= 0 && text) {
+    if (text) {
         connection_send_text(connection, text, length);
-        evbuffer_add(connection->queue, "\n", 1);
+        connection_send_text(connection, "\n", 1);
     }
     json_object_put(message);
 }
 
 void connection_send_text(struct connection *connection, const void *text, size_t size)
 {
-    if (connection->fd < 0)
+    if (connection->fd < 0 || connection->doomed)
         return;
     evbuffer_add(connection->queue, text, size);
     if (!connection->writing)
@@ -140,7 +141,7 @@ static bool handle_lines(struct connection *connection)
     int left = LINES_PER_TURN;
 
     connection->busy = true;
-    while (connection->fd >= 0 && !is_blocked(connection) && left > 0) {
+    while (connection->fd >= 0 && !connection->doomed && !is_blocked(connection) && left > 0) {
         struct line line = line_buffer_next(&connection->lines);
 
         if (line.kind == LINE_NONE && connection->half_closed)
@@ -199,11 +200,23 @@ static void on_again(evutil_socket_t fd, short what, void *context)
         on_hangup(fd, what, connection);
 }
 
+/* An edge: the end of what it sends is there already, and would be told of again and again. */
+static void watch_hangup(struct connection *connection)
+{
+    connection->hangup_fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
+    if (connection->hangup_fd < 0)
+        return; /* out of descriptors: found out when something is written to it */
+    connection->hangup = event_new(connection->server->base, connection->hangup_fd,
+                                   EV_CLOSED | EV_ET | EV_PERSIST, on_hangup, connection);
+    if (connection->hangup)
+        event_add(connection->hangup, NULL);
+}
+
 /* The client has sent all it will. It may still read: its answers are sent before it is closed. */
 static void handle_end(struct connection *connection)
 {
     connection->half_closed = true;
-    event_add(connection->hangup, NULL);
+    watch_hangup(connection);
     go_on(connection);
     on_hangup(-1, 0, connection);
 }
@@ -313,6 +326,10 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
     struct connection *connection = context;
 
     (void)fd, (void)what;
+    if (connection->doomed) {
+        connection_close(connection);
+        return;
+    }
     /* once: what is left, or was added, waits for the next turn, after the other clients' */
     if (evbuffer_write(connection->queue, connection->fd) < 0 && errno != EAGAIN) {
         connection_close(connection);
@@ -343,6 +360,7 @@ struct connection *connection_new(struct rpc_server *server, int fd)
     }
     connection->server = server;
     connection->fd = fd;
+    connection->hangup_fd = -1;
     connection->next_subscription = 1;
     list_init(&connection->calls);
     list_init(&connection->subscriptions);
@@ -355,13 +373,10 @@ struct connection *connection_new(struct rpc_server *server, int fd)
     connection->readable =
         event_new(server->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
     connection->writable = event_new(server->base, fd, EV_WRITE | EV_PERSIST, on_flush, connection);
-    connection->hangup =
-        event_new(server->base, fd, EV_CLOSED | EV_ET | EV_PERSIST, on_hangup, connection);
     connection->flush = event_new(server->base, -1, 0, on_flush, connection);
     connection->again = event_new(server->base, -1, 0, on_again, connection);
     if (!connection->queue || !connection->readable || !connection->writable ||
-        !connection->hangup || !connection->flush || !connection->again ||
-        event_add(connection->readable, NULL) < 0) {
+        !connection->flush || !connection->again || event_add(connection->readable, NULL) < 0) {
         connection_close(connection);
         return NULL;
     }
@@ -384,6 +399,8 @@ void connection_close(struct connection *connection)
     free_event(&connection->hangup);
     free_event(&connection->flush);
     free_event(&connection->again);
+    if (connection->hangup_fd >= 0)
+        close(TAKE_FD(connection->hangup_fd));
     close(TAKE_FD(connection->fd));
     close_fds_until(connection, UINT64_MAX);
 
@@ -400,6 +417,14 @@ void connection_close(struct connection *connection)
     event_active(connection->server->reap, EV_TIMEOUT, 0);
     if (connection->server->on_counts)
         connection->server->on_counts(connection->server->on_counts_context);
+}
+
+void connection_drop(struct connection *connection)
+{
+    if (connection->fd < 0)
+        return;
+    connection->doomed = true;
+    event_active(connection->flush, EV_WRITE, 0);
 }
 
 void connection_free(struct connection *connection)

@@ -41,9 +41,10 @@ struct connection {
     struct vm_peer peer;
     struct event *readable;
     struct event *writable;
-    struct event *hangup; /* the peer of a half-closed connection is gone altogether */
-    struct event *flush;  /* made active by the first message of a turn */
-    struct event *again;  /* its lines go on in the next turn */
+    struct event *hangup; /* on hangup_fd: the peer of a half-closed connection is gone */
+    int hangup_fd; /* a duplicate, for libevent takes one fd by edges or by levels; -1: none */
+    struct event *flush; /* made active by the first message of a turn */
+    struct event *again; /* its lines go on in the next turn */
     struct line_buffer lines;
     struct received_fd fds[PROTOCOL_FDS_MAX];
     size_t fd_count;
@@ -57,6 +58,7 @@ struct connection {
     bool half_closed; /* the client sends no more, but may read */
     bool busy;        /* in the middle of its lines or streams: not to be closed for idleness */
     bool writing;     /* `writable` is added */
+    bool doomed;      /* closed when the loop comes to it: see connection_drop() */
 };
 
 /* Takes fd, nonblocking. Errors: NULL, out of memory. */
@@ -79,6 +81,10 @@ void connection_settle(struct connection *connection);
 
 /* Drops the client: calls, subscriptions and what is queued. It is freed at the end of the turn. */
 void connection_close(struct connection *connection);
+
+/* The same, in the next turn of the loop: for who may be called by something that goes on to use
+ * the connection. */
+void connection_drop(struct connection *connection);
 
 /* For the server: frees a closed connection. */
 void connection_free(struct connection *connection);

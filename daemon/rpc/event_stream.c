@@ -37,7 +37,7 @@ static void disconnect(struct connection *connection)
         log_warning("a client (uid %" PRIu32 ", pid %" PRId32
                     ") does not read its events: %zu bytes wait, disconnecting it",
                     connection->peer.uid, connection->peer.pid, connection_queued(connection));
-    connection_close(connection);
+    connection_drop(connection);
 }
 
 static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned notice)
@@ -45,7 +45,7 @@ static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned noti
     struct event_stream *stream = LIST_ENTRY(observer, struct event_stream, observer);
     struct connection *connection = stream->subscription.connection;
 
-    if (!(notice & VM_NOTICE_STATE))
+    if (!(notice & VM_NOTICE_STATE) || connection->doomed)
         return;
     if (connection_queued(connection) > CONNECTION_QUEUE_HIGH)
         disconnect(connection);

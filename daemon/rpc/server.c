@@ -14,6 +14,11 @@
 #include "rpc/connection.h"
 #include "util/clock.h"
 
+/* Clients accepted before everybody else's turn: libevent goes on as long as there is one. */
+enum { ACCEPTS_PER_TURN = 16 };
+
+static const struct timeval next_turn;
+
 /* How long accepting pauses when there is no descriptor left. */
 static const struct timeval accept_pause = { .tv_sec = 1 };
 
@@ -58,7 +63,11 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 {
     struct rpc_server *server = context;
 
-    (void)listener, (void)address, (void)length;
+    (void)address, (void)length;
+    if (++server->accepted % ACCEPTS_PER_TURN == 0) {
+        evconnlistener_disable(listener);
+        event_add(server->accept_again, &next_turn);
+    }
     if (server->connection_count >= server->limits->max_connections) {
         refuse(server, fd);
         return;

@@ -30,7 +30,8 @@ struct rpc_server {
     const struct vm_limits *vm_limits;
     const struct rpc_limits *limits;
     struct evconnlistener *listener;
-    struct event *accept_again; /* while accepting pauses, out of descriptors */
+    struct event *accept_again; /* while accepting pauses */
+    unsigned accepted;
     struct list connections;
     struct list closed; /* connections to be freed */
     struct event *reap;

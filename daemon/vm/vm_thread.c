@@ -210,7 +210,9 @@ void *vm_thread_main(void *argument)
         record_outcome(vm);
     doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_ENDED);
 
-    /* nobody waits for this any more: readers have all there is, and the loop has answered */
+    /* nobody waits for this any more: readers have all there is, and the loop has answered; but
+     * what it locks in the kernel, others may want */
+    schedule_hurry(gettid());
     if (guest.machine_ready)
         machine_deinit(&guest.machine);
     if (vm->file)

@@ -1,11 +1,13 @@
 """Connections: clients that leave, stay silent, never read, or are too many."""
 import base64
+import os
 import resource
 import select
 import signal
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -280,6 +282,42 @@ def test_out_of_descriptors_accepting_pauses_and_nothing_else(
         assert client.receive()["result"]["pid"] == daemon.pid
         client.close()
     rpc.wait(rpc.start(HALT))
+
+
+def cpu_seconds(thread: int) -> float:
+    fields = Path(f"/proc/{thread}/task/{thread}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_half_closed_client_that_reads_slowly_costs_nothing(
+    daemon: Daemon, rpc: Connection
+) -> None:
+    vm, endless = rpc.start(SPIN), rpc.start(SPIN)
+    with daemon.connect() as other:
+        batch = [{"jsonrpc": "2.0", "id": 0, "method": "vm.wait", "params": [vm]}]
+        batch += [{"jsonrpc": "2.0", "id": n, "method": "rpc.discover"} for n in range(1, 100)]
+        other.send(batch)  # answered as a whole: a megabyte or two, once the VM has ended
+        other.half_close()
+        rpc.ping()
+        rpc.stop(vm)
+        before = cpu_seconds(daemon.pid)
+        rpc.refused("vm.wait", {"vm": endless, "timeout_ms": 500})
+        assert cpu_seconds(daemon.pid) - before < 0.25
+        assert len(other.receive()) == 100
+        other.expect_end()
+
+
+def test_client_that_is_cut_off_by_its_own_requests_harms_nobody(
+    daemon: Daemon, rpc: Connection
+) -> None:
+    with daemon.connect() as other:
+        for number in range(256):
+            other.call("events.subscribe")
+        start = {"jsonrpc": "2.0", "method": "vm.start", "params": [{"data": "9A=="}]}
+        other.send([start] * 128)  # far more events than may wait for who does not read
+        eventually(lambda: "does not read its events" in daemon.log_text(), "its end")
+    rpc.ping()
+    eventually(lambda: rpc.call("daemon.info")["counts"]["connections"] == 1, "it is gone")
 
 
 def test_descriptor_that_finds_no_room_is_an_error_of_its_request(
