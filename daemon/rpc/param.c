@@ -220,8 +220,8 @@ static int check_names(const struct rpc_param *table, struct json_object *params
     if (json_object_is_type(params, json_type_array)) {
         if (json_object_array_length(params) <= count)
             return 0;
-        return error_set(&fault->error, -EINVAL, "the method takes %zu parameters, not %zu", count,
-                         json_object_array_length(params));
+        return error_set(&fault->error, -EINVAL, "the method takes %zu parameter%s, not %zu", count,
+                         count == 1 ? "" : "s", json_object_array_length(params));
     }
     json_object_object_foreach(params, name, value)
     {

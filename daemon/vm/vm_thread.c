@@ -20,6 +20,7 @@
 #include "kvm/machine.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/escape.h"
 #include "util/schedule.h"
 #include "vm/vm.h"
 
@@ -76,6 +77,7 @@ static int open_in_directory(const struct vm_config *config, struct error *err)
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
     _cleanup_close_ int directory = open(config->image_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char path[128]; /* the client's: it goes into the log */
     int fd;
 
     if (directory < 0)
@@ -83,9 +85,10 @@ static int open_in_directory(const struct vm_config *config, struct error *err)
                          config->image_directory, strerror(errno));
     fd = (int)syscall(SYS_openat2, directory, config->image_path, &how, sizeof(how));
     if (fd < 0)
-        return error_set(err, -ENOEXEC, "cannot open '%s' in the image directory: %s",
-                         config->image_path,
-                         errno == EXDEV ? "it leads outside of it" : strerror(errno));
+        return error_set(
+            err, -ENOEXEC, "cannot open '%s' in the image directory: %s",
+            escape_text(config->image_path, strlen(config->image_path), path, sizeof(path)),
+            errno == EXDEV ? "it leads outside of it" : strerror(errno));
     return fd;
 }
 

@@ -368,3 +368,11 @@ def test_vmmctl_takes_an_image_from_a_pipe(vmmctl: Client, folder: Path) -> None
     os.close(writer)
     assert vmmctl("run", "-", stdin=reader).stdout == "piped\n"
     os.close(reader)
+
+
+def test_path_cannot_write_lines_of_its_own_to_the_log(start_daemon, folder: Path) -> None:
+    daemon = start_daemon("--image-dir", str(folder))
+    with daemon.connect() as rpc:
+        error = rpc.refused("vm.start", {"image": {"path": "x\nvmmd: error: made up\x1b[31m"}})
+    assert r"x\x0avmmd: error: made up\x1b[31m" in error["message"]
+    assert "\nvmmd: error: made up" not in daemon.log_text()
