@@ -21,8 +21,7 @@ static void print_reasons(struct json_object *exits)
     struct json_object *by_reason = field_get(exits, "by_reason");
 
     if (json_object_is_type(by_reason, json_type_object)) {
-        json_object_object_foreach(by_reason, name, count)
-        {
+        json_object_object_foreach(by_reason, name, count) {
             table_row(table);
             table_cell(table, "%s", name);
             table_cell(table, "%" PRId64, json_object_get_int64(count));

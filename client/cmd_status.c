@@ -45,8 +45,7 @@ static void print_registers(struct json_object *registers)
         columns[n] = (struct table_column){ "", TABLE_WORD, TABLE_RANK_ALWAYS };
     table = table_new(columns, 2 * REGISTERS_PER_LINE);
     table_make_block(table);
-    json_object_object_foreach(registers, name, value)
-    {
+    json_object_object_foreach(registers, name, value) {
         if (i++ % REGISTERS_PER_LINE == 0)
             table_row(table);
         table_cell(table, "%s", name);

@@ -16,8 +16,8 @@
 #define GUEST_MEMORY_DEFAULT 0x100000
 
 /*
- * Served so far: the UART, and hypercalls 0x00 to 0x03. The other ports and numbers here are kept for
- * what is said of them; until then they are as good as not listed.
+ * Served so far: the UART, and hypercalls 0x00 to 0x03. The other ports and numbers here are kept
+ * for what is said of them; until then they are as good as not listed.
  *
  * Ports. One that is not listed here reads all ones; what is written to it is lost, and counted.
  */

@@ -266,8 +266,7 @@ void method_vm_list(struct rpc_call *call, const void *context)
     const struct list_params *params = context;
     struct json_object *records = json_object_new_array();
 
-    LIST_FOR_EACH(registry_vms(call->connection->server->registry), link)
-    {
+    LIST_FOR_EACH(registry_vms(call->connection->server->registry), link) {
         const struct vm *vm = LIST_ENTRY(link, struct vm, link);
 
         if (params->all || !vm_state_is_terminal(vm->state))

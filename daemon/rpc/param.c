@@ -162,8 +162,7 @@ static int read_image(const struct rpc_param *row, struct json_object *value,
     (void)registry;
     if (!json_object_is_type(value, json_type_object))
         return image_fault(row, err);
-    json_object_object_foreach(value, name, field)
-    {
+    json_object_object_foreach(value, name, field) {
         const char *text = text_of(field);
 
         if (strcmp(name, "fd") == 0 && json_object_is_type(field, json_type_boolean)) {
@@ -223,8 +222,7 @@ static int check_names(const struct rpc_param *table, struct json_object *params
         return error_set(&fault->error, -EINVAL, "the method takes %zu parameter%s, not %zu", count,
                          count == 1 ? "" : "s", json_object_array_length(params));
     }
-    json_object_object_foreach(params, name, value)
-    {
+    json_object_object_foreach(params, name, value) {
         bool known = false;
 
         for (size_t i = 0; i < count && !known; i++)

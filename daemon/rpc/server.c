@@ -142,8 +142,7 @@ int rpc_server_has_waiting(const struct rpc_server *server)
 
 int rpc_server_is_drained(const struct rpc_server *server)
 {
-    LIST_FOR_EACH(&server->connections, link)
-    {
+    LIST_FOR_EACH(&server->connections, link) {
         const struct connection *connection = LIST_ENTRY(link, struct connection, link);
 
         if (connection_queued(connection) > 0 || connection->call_count > 0)

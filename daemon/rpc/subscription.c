@@ -28,8 +28,7 @@ int subscription_add(struct subscription *subscription, const struct subscriptio
 static struct subscription *find(struct connection *connection,
                                  const struct subscription_kind *kind, uint64_t id)
 {
-    LIST_FOR_EACH(&connection->subscriptions, link)
-    {
+    LIST_FOR_EACH(&connection->subscriptions, link) {
         struct subscription *subscription = LIST_ENTRY(link, struct subscription, link);
 
         if (subscription->kind == kind && subscription->id == id)

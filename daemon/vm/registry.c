@@ -212,7 +212,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
     (void)fd, (void)what;
     LIST_FOR_EACH(&registry->vms, link)
-    vm_tick(LIST_ENTRY(link, struct vm, link));
+        vm_tick(LIST_ENTRY(link, struct vm, link));
 }
 
 int registry_new(struct event_base *base, const struct kvm_host *host,
@@ -254,8 +254,7 @@ void registry_free(struct registry *registry)
     if (!registry)
         return;
     assert(registry->counts.threads == 0);
-    LIST_FOR_EACH(&registry->vms, link)
-    {
+    LIST_FOR_EACH(&registry->vms, link) {
         struct vm *vm = LIST_ENTRY(link, struct vm, link);
 
         tdelete(vm, &registry->by_id, compare_ids);
@@ -519,7 +518,7 @@ void registry_shut_down(struct registry *registry, const struct vm_peer *by)
 {
     registry->shutting_down = true;
     LIST_FOR_EACH(&registry->vms, link)
-    vm_stop(LIST_ENTRY(link, struct vm, link), GUEST_END_STOPPED, by);
+        vm_stop(LIST_ENTRY(link, struct vm, link), GUEST_END_STOPPED, by);
 }
 
 void registry_limits_changed(struct registry *registry)

@@ -21,8 +21,7 @@ static void assert_letters(struct list *head, const char *expected)
 {
     size_t length = strlen(expected), i = 0;
 
-    LIST_FOR_EACH(head, link)
-    {
+    LIST_FOR_EACH(head, link) {
         assert_true(i < length);
         assert_int_equal(letter_of(link), expected[i++]);
     }
@@ -125,8 +124,7 @@ static void body_of_a_loop_may_remove_and_free_its_element(void **state)
         assert_non_null(letter);
         list_append(&head, &letter->link);
     }
-    LIST_FOR_EACH(&head, link)
-    {
+    LIST_FOR_EACH(&head, link) {
         struct letter *letter = LIST_ENTRY(link, struct letter, link);
 
         list_remove(link);
@@ -142,7 +140,7 @@ static void loop_over_an_empty_list_has_no_turn(void **state)
     (void)state;
     list_init(&head);
     LIST_FOR_EACH(&head, link)
-    fail();
+        fail();
 }
 
 int main(void)

@@ -399,8 +399,7 @@ static void follow_all(struct json_object *value)
     }
     if (!json_object_is_type(value, json_type_object))
         return;
-    json_object_object_foreach(value, name, inner)
-    {
+    json_object_object_foreach(value, name, inner) {
         if (strcmp(name, "$ref") == 0)
             assert_non_null(follow(json_object_get_string(inner)));
         else

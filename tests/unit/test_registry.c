@@ -182,8 +182,7 @@ static void assert_ids(struct world *world, const uint64_t *ids, size_t count)
 {
     size_t i = 0;
 
-    LIST_FOR_EACH(registry_vms(world->registry), link)
-    {
+    LIST_FOR_EACH(registry_vms(world->registry), link) {
         assert_true(i < count);
         assert_int_equal(LIST_ENTRY(link, struct vm, link)->record.id, ids[i++]);
     }
@@ -365,7 +364,7 @@ static void many_vms_may_start_and_fail_at_once(void **state)
     wait_for_threads(world);
     assert_int_equal(registry_counts(world->registry).ended, 50);
     LIST_FOR_EACH(registry_vms(world->registry), link)
-    assert_int_equal(LIST_ENTRY(link, struct vm, link)->state, VM_FAILED);
+        assert_int_equal(LIST_ENTRY(link, struct vm, link)->state, VM_FAILED);
 }
 
 static void what_is_left_out_is_as_configured_and_sizes_are_rounded_up(void **state)

@@ -122,8 +122,7 @@ static void every_documented_error_has_a_row(void **state)
     struct json_object *document, *errors = documented_errors(&document);
 
     (void)state;
-    json_object_object_foreach(errors, name, entry)
-    {
+    json_object_object_foreach(errors, name, entry) {
         struct json_object *code;
         const struct rpc_error_row *row;
 
