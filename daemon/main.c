@@ -270,6 +270,8 @@ static void on_reload(evutil_socket_t signal, short what, void *context)
     const char *fixed;
 
     (void)signal, (void)what;
+    if (event_pending(daemon->shutdown_limit, EV_TIMEOUT, NULL))
+        return;
     service_reloading(daemon->service);
     if (read_config(daemon->argc, daemon->argv, &config, &request, &err) < 0) {
         log_error("cannot read the settings again: %s, keeping those in force", err.text);

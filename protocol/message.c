@@ -35,8 +35,10 @@ int message_parse(const char *text, size_t length, struct json_object **ret,
 
 static bool is_id(struct json_object *id)
 {
-    return !id || json_object_is_type(id, json_type_string) ||
-           json_object_is_type(id, json_type_int) || json_object_is_type(id, json_type_double);
+    if (json_object_is_type(id, json_type_string))
+        return json_object_get_string_len(id) <= PROTOCOL_ID_MAX;
+    return !id || json_object_is_type(id, json_type_int) ||
+           json_object_is_type(id, json_type_double);
 }
 
 /* The text of a member that is a string, else NULL. One with a NUL inside counts as none: read as a
@@ -70,7 +72,7 @@ int message_read_request(struct json_object *value, struct message_request *ret,
     ret->has_id = json_object_object_get_ex(value, "id", &ret->id);
     if (ret->has_id && !is_id(ret->id)) {
         ret->id = NULL;
-        *ret_why = "\"id\" must be a string, a number or null";
+        *ret_why = "\"id\" must be a string of up to 256 bytes, a number or null";
     } else if (!version || strcmp(version, "2.0") != 0) {
         *ret_why = "\"jsonrpc\" must be \"2.0\"";
     } else if (!method) {

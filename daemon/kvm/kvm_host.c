@@ -10,7 +10,6 @@
 #include <linux/kvm.h>
 
 #include "kvm/arch.h"
-#include "util/cleanup.h"
 
 static const struct kvm_capability capabilities[] = {
     { KVM_CAP_USER_MEMORY, "user_memory", 1 },
@@ -61,19 +60,12 @@ static void check_capabilities(struct kvm_host *host, const struct kvm_capabilit
     }
 }
 
-int kvm_host_open(struct kvm_host *host, struct error *err)
+static int check_host(struct kvm_host *host, struct error *err)
 {
-    _cleanup_close_ int fd = -1;
     char missing[128] = "";
     int size;
 
-    *host = (struct kvm_host){ .fd = -1 };
-    fd = open_device(err);
-    if (fd < 0)
-        return fd;
-
-    host->fd = fd;
-    host->api_version = ioctl(fd, KVM_GET_API_VERSION, 0);
+    host->api_version = ioctl(host->fd, KVM_GET_API_VERSION, 0);
     if (host->api_version != KVM_API_VERSION) /* api.rst section 4.1 */
         return error_set(err, -ENODEV, "/dev/kvm speaks KVM API version %d; vmmd needs %d",
                          host->api_version, KVM_API_VERSION);
@@ -84,13 +76,27 @@ int kvm_host_open(struct kvm_host *host, struct error *err)
     if (missing[0])
         return error_set(err, -ENODEV, "this host's KVM lacks what vmmd needs: %s", missing);
 
-    size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    size = ioctl(host->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (size < (int)sizeof(struct kvm_run))
         return error_set(err, -ENODEV, "KVM_GET_VCPU_MMAP_SIZE: %s",
                          size < 0 ? strerror(errno) : "too small");
     host->vcpu_map_size = (size_t)size;
-    host->fd = TAKE_FD(fd);
     return 0;
+}
+
+int kvm_host_open(struct kvm_host *host, struct error *err)
+{
+    int r;
+
+    *host = (struct kvm_host){ .fd = -1 };
+    r = open_device(err);
+    if (r < 0)
+        return r;
+    host->fd = r;
+    r = check_host(host, err);
+    if (r < 0)
+        kvm_host_close(host);
+    return r;
 }
 
 void kvm_host_close(struct kvm_host *host)

@@ -121,6 +121,7 @@ static bool is_blocked(const struct connection *connection)
 
 static void handle_line(struct connection *connection, const struct line *line)
 {
+    close_fds_until(connection, line->offset); /* of what was skipped before it */
     if (line->kind == LINE_TOO_LONG)
         dispatch_refuse_line(connection, PROTOCOL_LINE_MAX);
     else if (line->length > 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <event2/event.h>
+#include <json-c/json.h>
 
 #include "rpc/call.h"
 #include "rpc/connection.h"
@@ -76,6 +77,8 @@ void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waite
         kind->answer(call, vm);
         return;
     }
+    json_object_put(call->params); /* a call that waits holds no more than it must */
+    call->params = NULL;
     waiter = calloc(1, sizeof(*waiter));
     if (!waiter) {
         rpc_call_fail(call, RPC_INTERNAL_ERROR, NULL, "vmmd is out of memory");

@@ -1,6 +1,7 @@
 #include "vm/doorbell.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -13,6 +14,7 @@ struct doorbell {
     struct event *event;
     doorbell_fn fn;
     _Atomic(struct doorbell_button *) rung; /* a stack of those with news */
+    _Atomic unsigned ringing;               /* threads inside doorbell_ring() */
 };
 
 /* Turns the stack round: first rung, first served. */
@@ -32,14 +34,18 @@ static struct doorbell_button *take_rung(struct doorbell *doorbell)
 
 static void on_ring(evutil_socket_t fd, short what, void *context)
 {
-    struct doorbell *doorbell = context;
-    struct doorbell_button *button;
     uint64_t count;
 
     (void)what;
     if (read(fd, &count, sizeof(count)) < 0)
         return; /* EAGAIN: another turn took it */
-    button = take_rung(doorbell);
+    doorbell_answer(context);
+}
+
+void doorbell_answer(struct doorbell *doorbell)
+{
+    struct doorbell_button *button = take_rung(doorbell);
+
     while (button) {
         struct doorbell_button *next = button->next;
 
@@ -76,19 +82,19 @@ void doorbell_free(struct doorbell *doorbell)
 {
     if (!doorbell)
         return;
+    while (atomic_load(&doorbell->ringing) > 0)
+        sched_yield();
     if (doorbell->event)
         event_free(doorbell->event);
     close(doorbell->fd);
     free(doorbell);
 }
 
-void doorbell_ring(struct doorbell *doorbell, struct doorbell_button *button, unsigned news)
+static void push(struct doorbell *doorbell, struct doorbell_button *button)
 {
     const uint64_t one = 1;
     struct doorbell_button *top;
 
-    if (atomic_fetch_or(&button->news, news) != 0)
-        return; /* rung already, and not yet looked at */
     top = atomic_load(&doorbell->rung);
     do {
         button->next = top;
@@ -97,4 +103,13 @@ void doorbell_ring(struct doorbell *doorbell, struct doorbell_button *button, un
     /* a full counter cannot be: each write is followed by a read of the whole */
     if (!top && write(doorbell->fd, &one, sizeof(one)) < 0)
         abort();
+}
+
+void doorbell_ring(struct doorbell *doorbell, struct doorbell_button *button, unsigned news)
+{
+    atomic_fetch_add(&doorbell->ringing, 1);
+    /* rung already, and not yet looked at: then the bits are enough */
+    if (atomic_fetch_or(&button->news, news) == 0)
+        push(doorbell, button);
+    atomic_fetch_sub(&doorbell->ringing, 1);
 }

@@ -23,8 +23,13 @@ typedef void (*doorbell_fn)(struct doorbell_button *button, unsigned news);
 /* fn is called on the loop thread, once for each button with news. Errors: negative errno. */
 int doorbell_new(struct event_base *base, doorbell_fn fn, struct doorbell **ret);
 
-/* Nobody may ring any more. Accepts NULL. Loop thread. */
+/* Nobody may begin to ring any more; waits for who is about to be done. Accepts NULL. Loop thread.
+ */
 void doorbell_free(struct doorbell *doorbell);
+
+/* Handles the news there is, rung for or not: a thread that was set aside just before it rang keeps
+ * the others' news waiting. Loop thread. */
+void doorbell_answer(struct doorbell *doorbell);
 
 /* Adds news (not 0). Any thread; never blocks. The button is not touched after what the handler of
  * this news may see: it may be freed there. */

@@ -123,10 +123,15 @@ static void forget(struct registry *registry, struct vm *vm)
     counts_changed(registry);
 }
 
-static void retire(struct registry *registry)
+static struct vm *oldest_ended(const struct registry *registry)
 {
-    while (registry->counts.ended > registry->limits->retain)
-        forget(registry, LIST_ENTRY(registry->ended.next, struct vm, ended_link));
+    return LIST_ENTRY(registry->ended.next, struct vm, ended_link);
+}
+
+static void retire_down_to(struct registry *registry, size_t count)
+{
+    while (registry->counts.ended > count)
+        forget(registry, oldest_ended(registry));
 }
 
 /* What earlier daemons left. */
@@ -146,30 +151,33 @@ static void mark_lost(struct vm_file *file)
     atomic_store(&file->header->state, (uint32_t)VM_LOST);
 }
 
-static void load_vm(struct registry *registry, uint64_t id)
+/* Whether the VM was live when its daemon ended. */
+static bool load_vm(struct registry *registry, uint64_t id)
 {
     struct vm_file *file;
     struct error err;
     struct vm *vm;
+    bool lost;
     int r;
 
     r = vm_file_open(registry->directory.fd, id, &file, &err);
     if (r == -ENODATA) { /* its start was never answered: there is nobody who could ask for it */
         vm_file_remove(registry->directory.fd, id);
-        return;
+        return false;
     }
     if (r < 0) {
         log_warning("cannot use '%" PRIu64 ".vm' in the state directory: %s, ignoring it", id,
                     err.text);
-        return;
+        return false;
     }
-    if (!vm_state_is_terminal((enum vm_state)atomic_load(&file->header->state)))
+    lost = !vm_state_is_terminal((enum vm_state)atomic_load(&file->header->state));
+    if (lost)
         mark_lost(file);
 
     vm = new_vm(registry);
     if (!vm) {
         vm_file_free(file);
-        return;
+        return false;
     }
     vm->file = file;
     vm->file_ready = true;
@@ -177,25 +185,27 @@ static void load_vm(struct registry *registry, uint64_t id)
     vm->state = (enum vm_state)atomic_load(&file->header->state);
     if (!list_vm(registry, vm)) {
         vm_free(vm);
-        return;
+        return false;
     }
     add_ended(registry, vm);
+    return lost;
 }
 
 static int load_all(struct registry *registry, struct error *err)
 {
     _cleanup_free_ uint64_t *ids = NULL;
-    size_t count;
+    size_t count, lost = 0;
     int r;
 
     r = state_dir_read_ids(&registry->directory, &ids, &count, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < count; i++)
-        load_vm(registry, ids[i]);
+        lost += load_vm(registry, ids[i]);
+    /* however many were lost at once, each of them is listed */
+    retire_down_to(registry, registry->limits->retain + lost);
     if (count > 0)
         log_info("%zu VMs of earlier daemons are listed", registry->counts.ended);
-    retire(registry);
     return 0;
 }
 
@@ -213,6 +223,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     LIST_FOR_EACH(&registry->vms, link)
         vm_tick(LIST_ENTRY(link, struct vm, link));
+    doorbell_answer(registry->doorbell);
 }
 
 int registry_new(struct event_base *base, const struct kvm_host *host,
@@ -523,7 +534,7 @@ void registry_shut_down(struct registry *registry, const struct vm_peer *by)
 
 void registry_limits_changed(struct registry *registry)
 {
-    retire(registry);
+    retire_down_to(registry, registry->limits->retain);
 }
 
 void registry_observe(struct registry *registry, struct vm_observer *observer)
@@ -540,8 +551,9 @@ void registry_on_counts(struct registry *registry, void (*fn)(void *context), vo
 void registry_vm_changed(struct registry *registry, struct vm *vm)
 {
     vm_observers_notify(&registry->observers, vm, VM_NOTICE_STATE);
-    if (vm_state_is_terminal(vm->state))
-        retire(registry);
+    /* one for one, so that those that were lost at once do not go at once */
+    if (vm_state_is_terminal(vm->state) && registry->counts.ended > registry->limits->retain)
+        forget(registry, oldest_ended(registry));
 }
 
 void registry_vm_ended(struct registry *registry, struct vm *vm)

@@ -152,6 +152,7 @@ static void run_guest(struct vm *vm, struct guest *guest)
     vm->file->header->record.image_size = vm->outcome.image_size;
     atomic_store(&vm->file->header->state, (uint32_t)VM_RUNNING);
     doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_RUNNING);
+    schedule_background();
 
     machine_run(&guest->machine, &vm->requests);
     vm->outcome.uptime_ns = (uint64_t)(clock_monotonic_ns() - started);
@@ -199,7 +200,6 @@ void *vm_thread_main(void *argument)
 
     r = make_guest(vm, &guest, &err);
     vm_config_deinit(&vm->config); /* the image is loaded: its descriptor is not kept */
-    schedule_background();
     if (r == 0) {
         run_guest(vm, &guest);
         if (vm->outcome.end.reason == GUEST_END_NONE)

@@ -282,3 +282,13 @@ def test_output_survives_without_anybody_having_read_it(daemon: Daemon) -> None:
     with daemon.start().connect() as rpc:
         assert rpc.output(vm) == b"unseen"
         assert rpc.get(vm)["exit"]["reason"] == "halted"
+
+
+def test_vms_that_are_lost_together_are_all_listed(start_daemon) -> None:
+    daemon = start_daemon("--retain", "2")
+    with daemon.connect() as rpc:
+        vms = [rpc.start(SPIN) for _ in range(6)]
+    daemon.kill()
+    with daemon.start().connect() as rpc:
+        states = {record["id"]: record["state"] for record in rpc.call("vm.list", {"all": True})}
+        assert states == {vm: "lost" for vm in vms}

@@ -286,7 +286,7 @@ static void params_must_be_an_array_or_an_object(void **state)
 
 static void id_of_another_type_reads_as_null(void **state)
 {
-    static const char why[] = "\"id\" must be a string, a number or null";
+    static const char why[] = "\"id\" must be a string of up to 256 bytes, a number or null";
 
     (void)state;
     assert_no_request("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":true}", why, true, "null");
