@@ -33,7 +33,6 @@ static void read_peer(int fd, struct vm_peer *ret)
                                  .pid = credentials.pid };
 }
 
-/* The message may have been cut by then: text that is not valid UTF-8 would not be JSON. */
 void connection_send(struct connection *connection, struct json_object *message)
 {
     size_t length;
@@ -282,12 +281,7 @@ static void top_up_streams(struct connection *connection)
 
     connection->busy = true;
     list_init(&waiting);
-    while (!list_is_empty(&connection->subscriptions)) {
-        struct list *link = connection->subscriptions.next;
-
-        list_remove(link);
-        list_append(&waiting, link);
-    }
+    list_move_all(&connection->subscriptions, &waiting);
     while (!list_is_empty(&waiting)) {
         struct subscription *subscription = LIST_ENTRY(waiting.next, struct subscription, link);
 

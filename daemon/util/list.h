@@ -39,6 +39,18 @@ static inline void list_remove(struct list *element)
     list_init(element);
 }
 
+/* Moves all elements of one list to the end of another, in order. A loop over elements whose
+ * callees may remove any of them moves all away, and then each back before it calls. */
+static inline void list_move_all(struct list *from, struct list *to)
+{
+    while (!list_is_empty(from)) {
+        struct list *element = from->next;
+
+        list_remove(element);
+        list_append(to, element);
+    }
+}
+
 #define LIST_ENTRY(element, type, member)                                                          \
     ((type *)(void *)((char *)(element)-offsetof(type, member)))
 

@@ -64,12 +64,7 @@ void vm_observers_notify(struct list *observers, struct vm *vm, unsigned notice)
     struct list waiting; /* each moves back before it is told, so all links hold whatever it does */
 
     list_init(&waiting);
-    while (!list_is_empty(observers)) {
-        struct list *link = observers->next;
-
-        list_remove(link);
-        list_append(&waiting, link);
-    }
+    list_move_all(observers, &waiting);
     while (!list_is_empty(&waiting)) {
         struct list *link = waiting.next;
         struct vm_observer *observer = LIST_ENTRY(link, struct vm_observer, link);
