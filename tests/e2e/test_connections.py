@@ -155,7 +155,9 @@ def test_silent_clients_cost_the_others_nothing(daemon: Daemon, rpc: Connection)
     for client in silent[:50]:
         client.send_bytes(b'{"jsonrpc":')
     assert rpc.run(print_text(b"still here"))["data"] == b"still here"
-    assert counts(rpc)["connections"] == 101
+    # they are accepted a few in a turn
+    eventually(lambda: counts(rpc)["connections"] == 101, "all to be accepted")
+    assert rpc.run(print_text(b"and here"))["data"] == b"and here"
     for client in silent:
         client.close()
 
