@@ -7,11 +7,19 @@
 #include "kvm/guest_memory.h"
 
 enum boot_mode {
-    BOOT_REAL, /* x86: 16-bit real mode, all segments 0 */
+    BOOT_REAL,      /* x86: 16-bit real mode, all segments 0 */
+    BOOT_PROTECTED, /* x86: 32-bit, flat segments of 4 GiB, paging off, A20 on, interrupts off */
+    BOOT_LONG,      /* x86: 64-bit, the first 4 GiB mapped to themselves, interrupts off */
+    BOOT_RESET,     /* x86: as after a reset, at F000:FFF0, which is just below 4 GiB */
 };
 
 struct boot {
     enum boot_mode mode;
-    gpa_t entry;
+    gpa_t entry; /* not for BOOT_RESET, which has its own */
     gpa_t stack; /* grows down from here */
+
+    /* what some formats hand over; 0 else */
+    uint64_t rax;
+    uint64_t rbx;
+    uint64_t rsi;
 };

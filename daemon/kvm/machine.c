@@ -23,20 +23,23 @@ static int create_vm(struct machine *machine, struct error *err)
 
 static int add_memory(struct machine *machine, uint64_t size, struct error *err)
 {
-    struct kvm_userspace_memory_region region = {
-        .guest_phys_addr = arch_memory_base,
-        .memory_size = size,
-    };
     int r;
 
     r = guest_memory_init(&machine->memory, arch_memory_base, size, err);
-    if (r < 0)
-        return r;
-    region.userspace_addr = (uintptr_t)machine->memory.host;
-    if (ioctl(machine->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-        return error_set(err, -ENODEV, "KVM_SET_USER_MEMORY_REGION of %" PRIu64 " bytes: %s", size,
-                         strerror(errno));
-    return 0;
+    for (size_t i = 0; i < machine->memory.region_count && r == 0; i++) {
+        const struct guest_region *from = &machine->memory.regions[i];
+        struct kvm_userspace_memory_region region = {
+            .slot = (uint32_t)i,
+            .guest_phys_addr = from->base,
+            .memory_size = from->size,
+            .userspace_addr = (uintptr_t)from->host,
+        };
+
+        if (ioctl(machine->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+            r = error_set(err, -ENODEV, "KVM_SET_USER_MEMORY_REGION of %" PRIu64 " bytes: %s",
+                          from->size, strerror(errno));
+    }
+    return r;
 }
 
 static int create_vcpu(struct machine *machine, struct error *err)

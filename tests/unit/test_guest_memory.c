@@ -57,10 +57,16 @@ static void memory_holds_its_first_and_its_last_byte(void **state)
     guest_memory_deinit(&memory);
 }
 
-/* What a guest may hand over, against memory at base: the host's bytes are never touched. */
+/* What a guest may hand over, against memory at base. */
 static void assert_holds(gpa_t base, gpa_t address, uint64_t size, bool expected)
 {
-    const struct guest_memory memory = { .host = NULL, .base = base, .size = SIZE };
+    static unsigned char bytes[SIZE];
+    const struct guest_memory memory = {
+        .base = base,
+        .size = SIZE,
+        .regions = { { .host = bytes, .base = base, .size = SIZE } },
+        .region_count = 1,
+    };
 
     assert_int_equal(guest_memory_holds(&memory, address, size), expected);
 }
@@ -213,6 +219,130 @@ static void deinit_leaves_memory_that_holds_nothing_and_may_be_repeated(void **s
     guest_memory_deinit(&memory);
 }
 
+enum { ROM_SIZE = 8192 };
+#define ROM_BASE (GUEST_HOLE_END - ROM_SIZE)
+
+static void rom_is_filled_like_ram_and_is_read_only_for_the_guest(void **state)
+{
+    int fd = memfd_of("0123456789", 10);
+    struct guest_memory memory;
+    struct error err;
+    char bytes[10];
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_add_rom(&memory, ROM_BASE, ROM_SIZE, &err), 0);
+    assert_int_equal(guest_memory_load(&memory, ROM_BASE, fd, 0, 10), 0);
+    assert_int_equal(guest_memory_write(&memory, ROM_BASE + 4, "x", 1), 0);
+    assert_int_equal(guest_memory_read(&memory, ROM_BASE, bytes, 10), 0);
+    assert_memory_equal(bytes, "0123x56789", 10);
+    assert_int_equal(memory.region_count, 2);
+    assert_false(memory.regions[0].readonly);
+    assert_true(memory.regions[1].readonly);
+    assert_int_equal(memory.size, SIZE);
+    guest_memory_deinit(&memory);
+    close(fd);
+}
+
+static void assert_rom_refused(gpa_t base, uint64_t size, const char *expected)
+{
+    struct guest_memory memory;
+    struct error err;
+
+    map(&memory, 0x10000);
+    assert_int_equal(guest_memory_add_rom(&memory, base, size, &err), -EINVAL);
+    assert_string_equal(err.text, expected);
+    assert_int_equal(memory.region_count, 1);
+    guest_memory_deinit(&memory);
+}
+
+static void rom_of_broken_pages_is_refused(void **state)
+{
+    (void)state;
+    assert_rom_refused(0x1000, 0, "a ROM of 0 bytes at 0x1000 is not whole pages below 2^64");
+    assert_rom_refused(0x1000, 1, "a ROM of 1 bytes at 0x1000 is not whole pages below 2^64");
+    assert_rom_refused(0x1001, 4096, "a ROM of 4096 bytes at 0x1001 is not whole pages below 2^64");
+    assert_rom_refused(UINT64_MAX - 0xfff, 8192,
+                       "a ROM of 8192 bytes at 0xfffffffffffff000 is not whole pages below 2^64");
+}
+
+static void rom_over_other_memory_is_refused(void **state)
+{
+    (void)state;
+    assert_rom_refused(0xf000, 8192,
+                       "a ROM of 8192 bytes at 0xf000 would overlap the memory at 0x10000");
+    assert_rom_refused(0x10000 + SIZE - 4096, 4096,
+                       "a ROM of 4096 bytes at 0x1f000 would overlap the memory at 0x10000");
+}
+
+static void rom_may_end_at_2_to_the_64_and_touch_ram(void **state)
+{
+    struct guest_memory memory;
+    struct error err;
+
+    (void)state;
+    map(&memory, 0x10000);
+    assert_int_equal(guest_memory_add_rom(&memory, UINT64_MAX - 0xfff, 4096, &err), 0);
+    assert_int_equal(guest_memory_add_rom(&memory, 0x10000 + SIZE, 4096, &err), 0);
+    assert_int_equal(guest_memory_add_rom(&memory, 0xf000, 4096, &err), 0);
+    assert_int_equal(guest_memory_add_rom(&memory, 0x100000, 4096, &err), -ENOSPC);
+    assert_string_equal(err.text, "the guest's memory has all its 4 regions");
+    guest_memory_deinit(&memory);
+}
+
+static void range_across_two_regions_is_not_held(void **state)
+{
+    struct guest_memory memory;
+    struct error err;
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_add_rom(&memory, SIZE, ROM_SIZE, &err), 0);
+    assert_true(guest_memory_holds(&memory, SIZE - 1, 1));
+    assert_true(guest_memory_holds(&memory, SIZE, ROM_SIZE));
+    assert_false(guest_memory_holds(&memory, SIZE - 1, 2));
+    guest_memory_deinit(&memory);
+}
+
+static void ram_that_begins_at_0_leaves_a_hole_below_4_gib(void **state)
+{
+    struct guest_memory memory;
+    struct error err;
+    char byte = 'x';
+
+    (void)state;
+    assert_int_equal(guest_memory_init(&memory, 0, GUEST_HOLE_START + SIZE, &err), 0);
+    assert_true(guest_memory_holds(&memory, 0, GUEST_HOLE_START));
+    assert_false(guest_memory_holds(&memory, GUEST_HOLE_START, 1));
+    assert_false(guest_memory_holds(&memory, GUEST_HOLE_END - 1, 1));
+    assert_true(guest_memory_holds(&memory, GUEST_HOLE_END, SIZE));
+    assert_false(guest_memory_holds(&memory, GUEST_HOLE_END, SIZE + 1));
+    assert_int_equal(guest_memory_write(&memory, GUEST_HOLE_END + SIZE - 1, &byte, 1), 0);
+    guest_memory_deinit(&memory);
+}
+
+static void ram_up_to_the_hole_is_one_region(void **state)
+{
+    struct guest_memory memory;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(guest_memory_init(&memory, 0, GUEST_HOLE_START, &err), 0);
+    assert_int_equal(memory.region_count, 1);
+    guest_memory_deinit(&memory);
+}
+
+static void ram_that_begins_elsewhere_has_no_hole(void **state)
+{
+    struct guest_memory memory;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(guest_memory_init(&memory, 0x80000000, GUEST_HOLE_END, &err), 0);
+    assert_true(guest_memory_holds(&memory, 0x80000000, GUEST_HOLE_END));
+    guest_memory_deinit(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +361,14 @@ int main(void)
         cmocka_unit_test(load_of_what_cannot_be_read_says_why),
         cmocka_unit_test(more_memory_than_the_host_can_address_is_an_error_with_a_sentence),
         cmocka_unit_test(deinit_leaves_memory_that_holds_nothing_and_may_be_repeated),
+        cmocka_unit_test(rom_is_filled_like_ram_and_is_read_only_for_the_guest),
+        cmocka_unit_test(rom_of_broken_pages_is_refused),
+        cmocka_unit_test(rom_over_other_memory_is_refused),
+        cmocka_unit_test(rom_may_end_at_2_to_the_64_and_touch_ram),
+        cmocka_unit_test(range_across_two_regions_is_not_held),
+        cmocka_unit_test(ram_that_begins_at_0_leaves_a_hole_below_4_gib),
+        cmocka_unit_test(ram_up_to_the_hole_is_one_region),
+        cmocka_unit_test(ram_that_begins_elsewhere_has_no_hole),
     };
 
     return cmocka_run_group_tests_name("guest_memory", tests, NULL, NULL);

@@ -62,6 +62,10 @@ int arch_boot_vcpu(struct machine *machine, const struct boot *boot, struct erro
     case BOOT_REAL:
         enter_real_mode(&sync->sregs);
         break;
+    case BOOT_PROTECTED:
+    case BOOT_LONG:
+    case BOOT_RESET:
+        return error_set(err, -ENODEV, "vmmd cannot enter this mode of the CPU yet");
     }
     sync->regs = (struct kvm_regs){
         .rip = boot->entry,
