@@ -1,0 +1,80 @@
+/*
+ * Image: what a guest is started from. Recognises its format, checks everything the file says
+ * against the guest's memory, copies it there, and says how the vCPU is to enter it.
+ *
+ * The files are hostile: nothing they say is believed before it was checked, in 64-bit arithmetic,
+ * and no byte outside of the guest's memory is touched whatever they say.
+ *
+ * All functions: the VM's thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kvm/boot.h"
+#include "kvm/guest_memory.h"
+#include "util/error.h"
+
+enum image_format {
+    IMAGE_AUTO, /* what image_recognise() finds */
+    IMAGE_FLAT,
+    IMAGE_ROM,
+    IMAGE_MULTIBOOT,
+    IMAGE_ELF,
+    IMAGE_LINUX,
+};
+
+enum { IMAGE_FORMAT_COUNT = IMAGE_LINUX + 1 };
+
+/* An open file; whoever made this closes it. */
+struct image_file {
+    int fd; /* a regular file, read with pread(2) alone */
+    uint64_t size;
+    const char *name; /* for sentences, escaped already */
+};
+
+/* A file that is handed to the guest beside its image. */
+struct image_module {
+    struct image_file file;
+    const char *arguments; /* never NULL */
+};
+
+/* What a start asked for. */
+struct image_request {
+    enum image_format format;
+    struct image_file image;
+    bool mode_given;
+    enum boot_mode mode;
+    bool load_given;
+    gpa_t load;
+    bool entry_given;
+    gpa_t entry;
+    const char *append; /* command line, never NULL */
+    bool has_initrd;
+    struct image_file initrd;
+    const struct image_module *modules;
+    size_t module_count;
+};
+
+struct image_kind {
+    enum image_format format; /* never IMAGE_AUTO */
+    bool pc;                  /* its guests expect a PC around them */
+    char note[160];           /* what was chosen and why; "" if the request said the format */
+};
+
+/* The word of the wire and of the command line: "flat". */
+const char *image_format_to_string(enum image_format format);
+
+/* What the image is. Nothing that matches is a flat image, not an error. Errors: -ENOEXEC (the file
+ * cannot be read). */
+int image_recognise(const struct image_request *request, struct image_kind *ret, struct error *err);
+
+/*
+ * Loads the image as that format (not IMAGE_AUTO) and says how to boot it. Memory has its RAM, and
+ * holds nothing yet. Errors: -ENOEXEC (the sentence names file, field and value), -EINVAL (the
+ * format has no use for a parameter; err->about is the parameter's name).
+ */
+int image_load(const struct image_request *request, enum image_format format,
+               struct guest_memory *memory, struct boot *ret, struct error *err);
