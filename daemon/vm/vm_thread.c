@@ -45,10 +45,11 @@ static void append_output(void *context, const void *data, size_t size)
 
 static void add_devices(struct vm *vm, struct guest *guest)
 {
+    const struct interrupt_line no_controller = { .set = NULL };
     struct machine *machine = &guest->machine;
 
     guest->console = (struct console){ .write = append_output, .context = vm };
-    uart16550_init(&guest->uart, &guest->console);
+    uart16550_init(&guest->uart, &guest->console, &no_controller);
     bus_add(&machine->ports, (struct bus_range){
                                  .base = UART_PORT,
                                  .size = UART16550_REGISTERS,
