@@ -33,14 +33,39 @@ void bus_read(const struct bus *bus, uint64_t address, void *data, unsigned size
     }
 }
 
+static uint64_t little_endian(const uint8_t *bytes, unsigned size)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)bytes[i] << 8 * i;
+    return value;
+}
+
+/* Writes the beginning of an access. Returns the bytes written, 1 to size. */
+static unsigned write_some(const struct bus_range *range, uint64_t offset, const uint8_t *bytes,
+                           unsigned size)
+{
+    if (!range->write_wide) {
+        range->write(range->device, offset, bytes[0]);
+        return 1;
+    }
+    if (size > range->size - offset)
+        size = (unsigned)(range->size - offset);
+    range->write_wide(range->device, offset, little_endian(bytes, size), size);
+    return size;
+}
+
 void bus_write(const struct bus *bus, uint64_t address, const void *data, unsigned size)
 {
     const uint8_t *bytes = data;
 
-    for (unsigned i = 0; i < size; i++) {
+    for (unsigned i = 0; i < size;) {
         const struct bus_range *range = bus_find(bus, address + i);
 
         if (range)
-            range->write(range->device, address + i - range->base, bytes[i]);
+            i += write_some(range, address + i - range->base, bytes + i, size - i);
+        else
+            i++;
     }
 }

@@ -3,7 +3,7 @@
  *
  * Devices are byte-wide, as the ISA bus's were: a wider access is that many byte accesses, lowest
  * address first, each to whichever device is there. Where none is, reads give all ones and writes
- * go nowhere.
+ * go nowhere. A device for which a write's width means something takes its part of it in one piece.
  *
  * All functions: the VM's thread.
  */
@@ -14,12 +14,14 @@
 
 typedef uint8_t (*bus_read_fn)(void *device, uint64_t offset);
 typedef void (*bus_write_fn)(void *device, uint64_t offset, uint8_t value);
+typedef void (*bus_write_wide_fn)(void *device, uint64_t offset, uint64_t value, unsigned size);
 
 struct bus_range {
     uint64_t base;
     uint64_t size;
     bus_read_fn read;
     bus_write_fn write;
+    bus_write_wide_fn write_wide; /* instead of write: as much of a write as lies in the range */
     void *device;
 };
 

@@ -191,6 +191,90 @@ static void bus_holds_as_many_ranges_as_it_says(void **state)
     }
 }
 
+/* A device that writes down the writes it gets. */
+struct wide_device {
+    struct {
+        uint64_t offset, value;
+        unsigned size;
+    } writes[CALLS_MAX];
+    unsigned count;
+};
+
+static void wide_write(void *context, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct wide_device *device = context;
+
+    device->writes[device->count].offset = offset;
+    device->writes[device->count].value = value;
+    device->writes[device->count++].size = size;
+}
+
+static void add_wide(struct bus *bus, uint64_t base, uint64_t size, struct wide_device *device)
+{
+    bus_add(bus, (struct bus_range){
+                     .base = base, .size = size, .write_wide = wide_write, .device = device });
+}
+
+static void assert_wide_write(const struct wide_device *device, unsigned index, uint64_t offset,
+                              uint64_t value, unsigned size)
+{
+    assert_in_range(index, 0, device->count - 1);
+    assert_int_equal(device->writes[index].offset, offset);
+    assert_int_equal(device->writes[index].value, value);
+    assert_int_equal(device->writes[index].size, size);
+}
+
+static void device_that_cares_for_width_gets_each_write_in_one_piece(void **state)
+{
+    const uint64_t value = UINT64_C(0x8877665544332211);
+    struct wide_device device = { .count = 0 };
+    struct bus bus = { 0 };
+
+    (void)state;
+    add_wide(&bus, 0x10, 8, &device);
+    bus_write(&bus, 0x11, &value, 1);
+    bus_write(&bus, 0x12, &value, 2);
+    bus_write(&bus, 0x14, &value, 4);
+    bus_write(&bus, 0x10, &value, 8);
+    assert_int_equal(device.count, 4);
+    assert_wide_write(&device, 0, 1, 0x11, 1);
+    assert_wide_write(&device, 1, 2, 0x2211, 2);
+    assert_wide_write(&device, 2, 4, 0x44332211, 4);
+    assert_wide_write(&device, 3, 0, value, 8);
+}
+
+static void device_that_cares_for_width_gets_no_more_than_lies_in_its_range(void **state)
+{
+    const uint32_t value = 0x44332211;
+    struct wide_device device = { .count = 0 };
+    struct bus bus = { 0 };
+
+    (void)state;
+    add_wide(&bus, 0x10, 2, &device);
+    bus_write(&bus, 0x11, &value, 4);
+    bus_write(&bus, 0xf, &value, 4);
+    assert_int_equal(device.count, 2);
+    assert_wide_write(&device, 0, 1, 0x11, 1);
+    assert_wide_write(&device, 1, 0, 0x3322, 2);
+}
+
+static void write_across_both_kinds_of_device_reaches_both(void **state)
+{
+    const uint32_t value = 0x44332211;
+    struct memory_device left = { .bytes = { 0 } }, right = { .bytes = { 0 } };
+    struct wide_device device = { .count = 0 };
+    struct bus bus = { 0 };
+
+    (void)state;
+    add_memory(&bus, 0x10, 1, &left);
+    add_wide(&bus, 0x11, 2, &device);
+    add_memory(&bus, 0x13, 1, &right);
+    bus_write(&bus, 0x10, &value, 4);
+    assert_int_equal(left.bytes[0], 0x11);
+    assert_wide_write(&device, 0, 0, 0x3322, 2);
+    assert_int_equal(right.bytes[0], 0x44);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +288,9 @@ int main(void)
         cmocka_unit_test(access_across_two_devices_reaches_both),
         cmocka_unit_test(access_beyond_the_last_address_goes_on_at_0),
         cmocka_unit_test(bus_holds_as_many_ranges_as_it_says),
+        cmocka_unit_test(device_that_cares_for_width_gets_each_write_in_one_piece),
+        cmocka_unit_test(device_that_cares_for_width_gets_no_more_than_lies_in_its_range),
+        cmocka_unit_test(write_across_both_kinds_of_device_reaches_both),
     };
 
     return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
