@@ -1,30 +1,40 @@
 /*
  * Hypercalls: the guest asks the VMM for a service by number (guests/hypercall.h).
  *
- * All functions: the VM's thread.
+ * All functions: on the vCPUs' threads, with the machine's lock held.
  */
 #pragma once
 
 #include <stdint.h>
 
 #include "device/console.h"
+#include "device/guest_ring.h"
 #include "kvm/exit_stats.h"
 #include "kvm/guest_end.h"
+#include "kvm/hypercall.h"
+#include "kvm/vcpu_kick.h"
+#include "util/note.h"
 
 struct hypercall_device {
     const struct console *console;
     struct exit_stats *stats;
     struct guest_end *end;
-    uint64_t vm_id; /* for the log */
+    struct vcpu_kick *kick; /* that is used to look at the guest's output ring from outside */
+    uint64_t vm_id;         /* for the log */
     const char *vm_name;
+    struct guest_ring ring;
+    struct note *ring_note; /* why a ring of the guest's was refused or ended */
 };
 
 /*
- * Carries out hypercall `number` (0..255). argument: BX on x86; a hypercall takes of it what it
- * needs. A number that does not exist is counted, logged the first time, and changes nothing. A
- * hypercall_fn; device: a struct hypercall_device, filled in by its owner.
+ * Carries out a hypercall. A number that does not exist is counted, logged the first time, and
+ * changes nothing. A hypercall_fn; device: a struct hypercall_device, filled in by its owner.
  */
-void hypercall_device_call(void *device, unsigned number, uint64_t argument);
+enum hypercall_outcome hypercall_device_call(void *device, struct vcpu *vcpu,
+                                             const struct hypercall *call, uint64_t *ret_result);
+
+/* Prints what is in the guest's output ring; a ring that the guest broke is ended. */
+void hypercall_device_drain(struct hypercall_device *device);
 
 /* "HC_PUTCHAR"; NULL where there is no such hypercall. Any thread. */
 const char *hypercall_name(unsigned number);

@@ -385,3 +385,8 @@ void uart16550_write(void *device, uint64_t offset, uint8_t value)
     else
         transmit(uart, value);
 }
+
+bool uart16550_tells_transmitted(const struct uart16550 *uart)
+{
+    return uart->interrupt_enable & IER_TRANSMIT_EMPTY;
+}

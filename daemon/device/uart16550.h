@@ -51,3 +51,6 @@ void uart16550_receive(struct uart16550 *uart);
 /* Registers 0..7; a struct bus_range's functions. */
 uint8_t uart16550_read(void *uart, uint64_t offset);
 void uart16550_write(void *uart, uint64_t offset, uint8_t value);
+
+/* Whether the guest wants an interrupt when a byte it wrote is out. */
+bool uart16550_tells_transmitted(const struct uart16550 *uart);

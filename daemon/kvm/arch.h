@@ -1,16 +1,20 @@
 /*
  * Arch: what each architecture provides to the machine; one folder each (x86/, riscv64/).
  *
- * All functions: the VM's thread.
+ * Unless said otherwise: the vCPU's thread.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kvm/boot.h"
 #include "kvm/exits.h"
 #include "kvm/kvm_host.h"
 #include "kvm/register_dump.h"
+
+struct machine;
+struct vcpu;
 
 /* What guests of this architecture are called on the wire: "x86-64". */
 extern const char arch_name[];
@@ -25,11 +29,29 @@ extern const size_t arch_capability_count;
 extern const exit_fn arch_exit_table[];
 extern const size_t arch_exit_count;
 
+/* What of the host's KVM is asked once for all VMs. *ret: for host->arch, freed by free(3). Loop
+ * thread. Errors: -ENODEV, -ENOMEM. */
+int arch_open_host(int kvm_fd, void **ret, struct error *err);
+
 /* What a VM needs before its first vCPU. Errors: -ENODEV. */
 int arch_init_vm(struct machine *machine, struct error *err);
 
-/* Registers for the guest's first instruction. Errors: -ENODEV. */
-int arch_boot_vcpu(struct machine *machine, const struct boot *boot, struct error *err);
+/* What a vCPU needs before it runs. Errors: -ENODEV. */
+int arch_init_vcpu(struct vcpu *vcpu, struct error *err);
 
-/* The vCPU's registers now. An ioctl that fails leaves its rows out. */
-void arch_dump_registers(struct machine *machine, struct register_dump *ret);
+/* What the guest's memory must hold for such a start besides the image. Errors: -ENOMEM. */
+int arch_prepare_boot(struct machine *machine, const struct boot *boot, struct error *err);
+
+/* Registers for the guest's first instruction. Errors: -ENODEV. */
+int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err);
+
+/* The vCPU's registers and next instruction now. An ioctl that fails leaves its rows out. */
+void arch_dump_registers(struct vcpu *vcpu, struct register_dump *ret);
+
+/* The buffer of a hypercall: its address as the guest's program sees it, and its size in bytes.
+ * Errors: -EFAULT (KVM does not tell). */
+int arch_hypercall_buffer(struct vcpu *vcpu, uint64_t *ret_address, uint64_t *ret_size);
+
+/* The guest physical address behind an address of the guest's program, which holds up to the end
+ * of its page. Errors: -EFAULT. */
+int arch_translate(struct vcpu *vcpu, uint64_t address, gpa_t *ret);

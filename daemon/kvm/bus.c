@@ -17,9 +17,11 @@ static const struct bus_range *bus_find(const struct bus *bus, uint64_t address)
     return NULL;
 }
 
-bool bus_has(const struct bus *bus, uint64_t address)
+bool bus_has(const struct bus *bus, enum io_direction direction, uint64_t address)
 {
-    return bus_find(bus, address) != NULL;
+    const struct bus_range *range = bus_find(bus, address);
+
+    return range && (direction == IO_IN ? range->read != NULL : range->write || range->write_wide);
 }
 
 void bus_read(const struct bus *bus, uint64_t address, void *data, unsigned size)
@@ -29,7 +31,8 @@ void bus_read(const struct bus *bus, uint64_t address, void *data, unsigned size
     for (unsigned i = 0; i < size; i++) {
         const struct bus_range *range = bus_find(bus, address + i);
 
-        bytes[i] = range ? range->read(range->device, address + i - range->base) : 0xff;
+        bytes[i] =
+            range && range->read ? range->read(range->device, address + i - range->base) : 0xff;
     }
 }
 
@@ -47,7 +50,8 @@ static unsigned write_some(const struct bus_range *range, uint64_t offset, const
                            unsigned size)
 {
     if (!range->write_wide) {
-        range->write(range->device, offset, bytes[0]);
+        if (range->write)
+            range->write(range->device, offset, bytes[0]);
         return 1;
     }
     if (size > range->size - offset)

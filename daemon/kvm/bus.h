@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kvm/exit_stats.h"
+
 typedef uint8_t (*bus_read_fn)(void *device, uint64_t offset);
 typedef void (*bus_write_fn)(void *device, uint64_t offset, uint8_t value);
 typedef void (*bus_write_wide_fn)(void *device, uint64_t offset, uint64_t value, unsigned size);
@@ -20,7 +22,7 @@ struct bus_range {
     uint64_t base;
     uint64_t size;
     bus_read_fn read;
-    bus_write_fn write;
+    bus_write_fn write;           /* NULL: what is written goes nowhere */
     bus_write_wide_fn write_wide; /* instead of write: as much of a write as lies in the range */
     void *device;
 };
@@ -35,8 +37,8 @@ struct bus {
 /* At most BUS_RANGES_MAX ranges, none overlapping. */
 void bus_add(struct bus *bus, struct bus_range range);
 
-/* Whether a device answers at address. */
-bool bus_has(const struct bus *bus, uint64_t address);
+/* Whether a device answers at address, to reads or to writes. */
+bool bus_has(const struct bus *bus, enum io_direction direction, uint64_t address);
 
 /* One access of size bytes (1, 2, 4 or 8), little-endian in data. */
 void bus_read(const struct bus *bus, uint64_t address, void *data, unsigned size);

@@ -46,25 +46,25 @@ const char *exit_reason_to_string(uint32_t reason)
     return names[reason];
 }
 
-void exit_mmio(struct machine *machine)
+void exit_mmio(struct vcpu *vcpu)
 {
-    struct kvm_run *run = machine->run;
+    struct kvm_run *run = vcpu->run;
 
-    machine_access(machine, IO_SPACE_MEMORY, run->mmio.is_write ? IO_OUT : IO_IN,
+    machine_access(vcpu->machine, IO_SPACE_MEMORY, run->mmio.is_write ? IO_OUT : IO_IN,
                    run->mmio.phys_addr, run->mmio.data, run->mmio.len, 1);
 }
 
-void exit_shutdown(struct machine *machine)
+void exit_shutdown(struct vcpu *vcpu)
 {
-    guest_end_set(&machine->end, GUEST_END_SHUTDOWN, 0,
+    guest_end_set(&vcpu->machine->end, GUEST_END_SHUTDOWN, 0,
                   "the guest's CPU shut down: a fault while handling a double fault");
 }
 
-void exit_fail_entry(struct machine *machine)
+void exit_fail_entry(struct vcpu *vcpu)
 {
-    guest_end_set(&machine->end, GUEST_END_ERROR, 0,
+    guest_end_set(&vcpu->machine->end, GUEST_END_ERROR, 0,
                   "KVM could not enter the guest (fail_entry, hardware reason 0x%" PRIx64 ")",
-                  (uint64_t)machine->run->fail_entry.hardware_entry_failure_reason);
+                  (uint64_t)vcpu->run->fail_entry.hardware_entry_failure_reason);
 }
 
 /* The bytes of the instruction that KVM could not emulate, where it tells them. */
@@ -83,7 +83,7 @@ static void format_instruction(const struct kvm_run *run, char *text, size_t siz
         snprintf(text, size, " %02x", run->emulation_failure.insn_bytes[i]);
 }
 
-void exit_internal_error(struct machine *machine)
+void exit_internal_error(struct vcpu *vcpu)
 {
     static const char *const suberrors[] = {
         [KVM_INTERNAL_ERROR_EMULATION] = "it cannot emulate the guest's instruction",
@@ -91,13 +91,13 @@ void exit_internal_error(struct machine *machine)
         [KVM_INTERNAL_ERROR_DELIVERY_EV] = "an exit while it delivered an event",
         [KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an exit it does not know",
     };
-    uint32_t suberror = machine->run->internal.suberror;
+    uint32_t suberror = vcpu->run->internal.suberror;
     const char *why =
         suberror < sizeof(suberrors) / sizeof(suberrors[0]) ? suberrors[suberror] : NULL;
     char instruction[64];
 
-    format_instruction(machine->run, instruction, sizeof(instruction));
-    guest_end_set(&machine->end, GUEST_END_ERROR, 0,
+    format_instruction(vcpu->run, instruction, sizeof(instruction));
+    guest_end_set(&vcpu->machine->end, GUEST_END_ERROR, 0,
                   "KVM gave up (internal_error %" PRIu32 "): %s%s", suberror,
                   why ? why : "no more is known", instruction);
 }

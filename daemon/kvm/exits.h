@@ -6,15 +6,16 @@
 
 #include <stdint.h>
 
-struct machine;
+struct vcpu;
 
-/* Handles one exit; sets machine->end where the guest cannot go on. The VM's thread. */
-typedef void (*exit_fn)(struct machine *machine);
+/* Handles one exit; sets the machine's end where the guest cannot go on, and vcpu->again where the
+ * exit has to wait. The vCPU's thread, machine's lock held. */
+typedef void (*exit_fn)(struct vcpu *vcpu);
 
 /* KVM's name for an exit reason, lower case, without KVM_EXIT_: "io"; "unknown" past the table. */
 const char *exit_reason_to_string(uint32_t reason);
 
-void exit_mmio(struct machine *machine);
-void exit_shutdown(struct machine *machine);
-void exit_fail_entry(struct machine *machine);
-void exit_internal_error(struct machine *machine);
+void exit_mmio(struct vcpu *vcpu);
+void exit_shutdown(struct vcpu *vcpu);
+void exit_fail_entry(struct vcpu *vcpu);
+void exit_internal_error(struct vcpu *vcpu);

@@ -55,7 +55,9 @@ static bool overlap(const struct guest_region *region, gpa_t base, uint64_t size
     return base <= region->base + (region->size - 1) && region->base <= base + (size - 1);
 }
 
-int guest_memory_add_rom(struct guest_memory *memory, gpa_t base, uint64_t size, struct error *err)
+/* what: "a ROM", for the sentence. */
+static int add(struct guest_memory *memory, const char *what, gpa_t base, uint64_t size,
+               bool readonly, struct error *err)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     unsigned char *host;
@@ -63,15 +65,14 @@ int guest_memory_add_rom(struct guest_memory *memory, gpa_t base, uint64_t size,
 
     if (size == 0 || size % page != 0 || base % page != 0 || base + (size - 1) < base)
         return error_set(err, -EINVAL,
-                         "a ROM of %" PRIu64 " bytes at 0x%" PRIx64
-                         " is not whole pages below 2^64",
-                         size, base);
+                         "%s of %" PRIu64 " bytes at 0x%" PRIx64 " is not whole pages below 2^64",
+                         what, size, base);
     for (size_t i = 0; i < memory->region_count; i++)
         if (overlap(&memory->regions[i], base, size))
             return error_set(err, -EINVAL,
-                             "a ROM of %" PRIu64 " bytes at 0x%" PRIx64
+                             "%s of %" PRIu64 " bytes at 0x%" PRIx64
                              " would overlap the memory at 0x%" PRIx64,
-                             size, base, memory->regions[i].base);
+                             what, size, base, memory->regions[i].base);
     if (memory->region_count == GUEST_REGIONS_MAX)
         return error_set(err, -ENOSPC, "the guest's memory has all its %d regions",
                          GUEST_REGIONS_MAX);
@@ -80,8 +81,19 @@ int guest_memory_add_rom(struct guest_memory *memory, gpa_t base, uint64_t size,
     if (r < 0)
         return r;
     add_region(memory, &(struct guest_region){
-                           .host = host, .base = base, .size = size, .readonly = true });
+                           .host = host, .base = base, .size = size, .readonly = readonly });
     return 0;
+}
+
+int guest_memory_add_rom(struct guest_memory *memory, gpa_t base, uint64_t size, struct error *err)
+{
+    return add(memory, "a ROM", base, size, true, err);
+}
+
+int guest_memory_add_tables(struct guest_memory *memory, gpa_t base, uint64_t size,
+                            struct error *err)
+{
+    return add(memory, "a region for tables", base, size, false, err);
 }
 
 /* Where the host has [address, address + size), or NULL. */
@@ -100,6 +112,13 @@ static unsigned char *find(const struct guest_memory *memory, gpa_t address, uin
 bool guest_memory_holds(const struct guest_memory *memory, gpa_t address, uint64_t size)
 {
     return find(memory, address, size) != NULL;
+}
+
+const uint32_t *guest_memory_word(const struct guest_memory *memory, gpa_t address)
+{
+    unsigned char *at = find(memory, address, sizeof(uint32_t));
+
+    return address % sizeof(uint32_t) == 0 ? (const uint32_t *)(void *)at : NULL;
 }
 
 int guest_memory_read(const struct guest_memory *memory, gpa_t address, void *data, size_t size)

@@ -52,6 +52,14 @@ void guest_memory_deinit(struct guest_memory *memory);
  */
 int guest_memory_add_rom(struct guest_memory *memory, gpa_t base, uint64_t size, struct error *err);
 
+/* The same, but for what the guest's CPU has to find made, its page tables, which it may write. */
+int guest_memory_add_tables(struct guest_memory *memory, gpa_t base, uint64_t size,
+                            struct error *err);
+
+/* A word that the guest writes while others look at it: to be read whole, and never trusted twice.
+ * NULL: it is not memory, or not aligned. Valid until guest_memory_deinit(). */
+const uint32_t *guest_memory_word(const struct guest_memory *memory, gpa_t address);
+
 /* Whether [address, address + size) lies within one region. */
 bool guest_memory_holds(const struct guest_memory *memory, gpa_t address, uint64_t size);
 

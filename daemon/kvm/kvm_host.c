@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ static int check_host(struct kvm_host *host, struct error *err)
         return error_set(err, -ENODEV, "KVM_GET_VCPU_MMAP_SIZE: %s",
                          size < 0 ? strerror(errno) : "too small");
     host->vcpu_map_size = (size_t)size;
-    return 0;
+    return arch_open_host(host->fd, &host->arch, err);
 }
 
 int kvm_host_open(struct kvm_host *host, struct error *err)
@@ -103,7 +104,9 @@ void kvm_host_close(struct kvm_host *host)
 {
     if (host->fd >= 0)
         close(host->fd);
+    free(host->arch);
     host->fd = -1;
+    host->arch = NULL;
 }
 
 int kvm_host_capability(const struct kvm_host *host, int number)

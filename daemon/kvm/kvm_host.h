@@ -22,6 +22,7 @@ struct kvm_host {
     int fd;
     int api_version;
     size_t vcpu_map_size; /* bytes of a vCPU's shared page(s) */
+    void *arch;           /* what arch_open_host() found */
     struct {
         const struct kvm_capability *capability;
         int value; /* what KVM_CHECK_EXTENSION answered; 0: not there */

@@ -4,14 +4,19 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/kvm.h>
 
 #include "kvm/arch.h"
-#include "kvm/exits.h"
 #include "util/clock.h"
+#include "util/schedule.h"
+
+#define VCPU_STACK_SIZE ((size_t)128 * 1024)
+
+/* How long a vCPU that was kicked may take to leave before it is kicked again. */
+#define LEAVE_NS (20 * CLOCK_NS_PER_MS)
 
 static int create_vm(struct machine *machine, struct error *err)
 {
@@ -21,92 +26,63 @@ static int create_vm(struct machine *machine, struct error *err)
     return arch_init_vm(machine, err);
 }
 
-static int add_memory(struct machine *machine, uint64_t size, struct error *err)
-{
-    int r;
-
-    r = guest_memory_init(&machine->memory, arch_memory_base, size, err);
-    for (size_t i = 0; i < machine->memory.region_count && r == 0; i++) {
-        const struct guest_region *from = &machine->memory.regions[i];
-        struct kvm_userspace_memory_region region = {
-            .slot = (uint32_t)i,
-            .guest_phys_addr = from->base,
-            .memory_size = from->size,
-            .userspace_addr = (uintptr_t)from->host,
-        };
-
-        if (ioctl(machine->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-            r = error_set(err, -ENODEV, "KVM_SET_USER_MEMORY_REGION of %" PRIu64 " bytes: %s",
-                          from->size, strerror(errno));
-    }
-    return r;
-}
-
-static int create_vcpu(struct machine *machine, struct error *err)
+/* The ring's page in the first vCPU's mapping: api.rst section 4.116. It is the whole VM's. */
+static void find_coalesced_ring(struct machine *machine)
 {
     long page_size = sysconf(_SC_PAGESIZE);
-    int ring_page;
-    void *run;
+    int page = kvm_host_capability(machine->host, KVM_CAP_COALESCED_MMIO);
+    struct kvm_coalesced_mmio_ring *ring;
 
-    machine->vcpu_fd = ioctl(machine->vm_fd, KVM_CREATE_VCPU, 0);
-    if (machine->vcpu_fd < 0)
-        return error_set(err, -ENODEV, "KVM_CREATE_VCPU: %s", strerror(errno));
-    run = mmap(NULL, machine->host->vcpu_map_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-               machine->vcpu_fd, 0);
-    if (run == MAP_FAILED)
-        return error_set(err, -ENODEV, "cannot map the vCPU: %s", strerror(errno));
-    machine->run = run;
-
-    /* the ring's page in the mapping: api.rst section 4.116 */
-    ring_page = kvm_host_capability(machine->host, KVM_CAP_COALESCED_MMIO);
-    if (ring_page > 0 && (ring_page + 1) * page_size <= (long)machine->host->vcpu_map_size) {
-        struct kvm_coalesced_mmio_ring *ring = (void *)((char *)run + ring_page * page_size);
-
-        machine->coalesced.ring = ring;
-        machine->coalesced.size =
-            (uint32_t)(((size_t)page_size - sizeof(*ring)) / sizeof(ring->coalesced_mmio[0]));
-    }
-    return 0;
+    if (page <= 0 || (page + 1) * page_size > (long)machine->host->vcpu_map_size)
+        return;
+    ring = (void *)((char *)machine->vcpus[0].run + page * page_size);
+    machine->coalesced.ring = ring;
+    machine->coalesced.size =
+        (uint32_t)(((size_t)page_size - sizeof(*ring)) / sizeof(ring->coalesced_mmio[0]));
 }
 
-int machine_init(struct machine *machine, const struct kvm_host *host, uint64_t memory_bytes,
-                 struct exit_stats *stats, struct vcpu_kick *kick, struct error *err)
+int machine_init(struct machine *machine, const struct kvm_host *host,
+                 const struct machine_config *config, const struct machine_owner *owner,
+                 struct exit_stats *stats, struct vcpu_kick *kicks, struct error *err)
 {
     int r;
 
     *machine = (struct machine){
         .host = host,
-        .kick = kick,
+        .config = *config,
+        .owner = *owner,
         .stats = stats,
         .vm_fd = -1,
-        .vcpu_fd = -1,
     };
+    pthread_mutex_init(&machine->lock, NULL);
+    sem_init(&machine->vcpu_made, 0, 0);
     r = create_vm(machine, err);
     if (r == 0)
-        r = add_memory(machine, memory_bytes, err);
+        r = guest_memory_init(&machine->memory, arch_memory_base, config->memory_bytes, err);
     if (r == 0)
-        r = create_vcpu(machine, err);
+        r = vcpu_init(&machine->vcpus[0], machine, 0, &kicks[0], err);
     if (r < 0) {
         machine_deinit(machine);
         return r;
     }
-    vcpu_kick_publish(kick, machine->run, machine->coalesced.ring);
+    find_coalesced_ring(machine);
+    vcpu_kick_publish(&kicks[0], machine->vcpus[0].run, machine->coalesced.ring);
     return 0;
 }
 
 void machine_deinit(struct machine *machine)
 {
-    vcpu_kick_withdraw(machine->kick);
-    if (machine->run)
-        munmap(machine->run, machine->host->vcpu_map_size);
-    if (machine->vcpu_fd >= 0)
-        close(machine->vcpu_fd);
+    if (machine->vcpus[0].machine)
+        vcpu_deinit(&machine->vcpus[0]);
     if (machine->vm_fd >= 0)
         close(machine->vm_fd);
     guest_memory_deinit(&machine->memory);
-    machine->run = NULL;
-    machine->vcpu_fd = machine->vm_fd = -1;
+    sem_destroy(&machine->vcpu_made);
+    pthread_mutex_destroy(&machine->lock);
+    machine->vm_fd = -1;
 }
+
+/* Coalesced writes. */
 
 void machine_coalesce(struct machine *machine, enum io_space space, uint64_t address)
 {
@@ -118,32 +94,44 @@ void machine_coalesce(struct machine *machine, enum io_space space, uint64_t add
     machine->coalesced.address = address;
 }
 
-int machine_boot(struct machine *machine, const struct boot *boot, struct error *err)
+static struct kvm_coalesced_mmio_zone coalesced_zone(const struct machine *machine)
 {
-    return arch_boot_vcpu(machine, boot, err);
+    return (struct kvm_coalesced_mmio_zone){
+        .addr = machine->coalesced.address,
+        .size = 1,
+        .pio = machine->coalesced.space == IO_SPACE_PORT,
+    };
 }
 
 /* The first write has come: KVM is to gather the next ones. */
 static void start_coalescing(struct machine *machine)
 {
-    struct kvm_coalesced_mmio_zone zone = {
-        .addr = machine->coalesced.address,
-        .size = 1,
-        .pio = machine->coalesced.space == IO_SPACE_PORT,
-    };
+    struct kvm_coalesced_mmio_zone zone = coalesced_zone(machine);
 
     machine->coalesced.active = true; /* or refused: not to be tried again on each byte */
     (void)ioctl(machine->vm_fd, KVM_REGISTER_COALESCED_MMIO, &zone);
 }
 
-/* Carries out what KVM has gathered, in the order the guest wrote it. */
-static void drain_coalesced(struct machine *machine)
+void machine_stop_coalescing(struct machine *machine)
+{
+    struct kvm_coalesced_mmio_zone zone = coalesced_zone(machine);
+
+    if (machine->coalesced.active)
+        (void)ioctl(machine->vm_fd, KVM_UNREGISTER_COALESCED_MMIO, &zone);
+    machine->coalesced.space = (enum io_space)0;
+}
+
+void machine_drain(struct machine *machine)
 {
     struct kvm_coalesced_mmio_ring *ring = machine->coalesced.ring;
     const uint32_t size = machine->coalesced.size;
-    uint32_t first = ring->first, last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
+    uint32_t first, last;
     uint64_t count = 0;
 
+    if (!machine->coalesced.active)
+        return;
+    first = ring->first;
+    last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
     while (first != last && first < size) {
         const struct kvm_coalesced_mmio *write = &ring->coalesced_mmio[first];
 
@@ -162,7 +150,8 @@ void machine_access(struct machine *machine, enum io_space space, enum io_direct
     const struct bus *bus = space == IO_SPACE_PORT ? &machine->ports : &machine->mmio;
     unsigned char *bytes = data;
 
-    exit_stats_count_io(machine->stats, space, direction, address, bus_has(bus, address));
+    exit_stats_count_io(machine->stats, space, direction, address,
+                        bus_has(bus, direction, address));
     for (unsigned i = 0; i < repeat; i++, bytes += size) {
         if (direction == IO_OUT)
             bus_write(bus, address, bytes, size);
@@ -174,56 +163,160 @@ void machine_access(struct machine *machine, enum io_space space, enum io_direct
         start_coalescing(machine);
 }
 
-static void handle_exit(struct machine *machine, uint32_t reason)
+void machine_set_irq(struct machine *machine, unsigned irq, bool level)
 {
-    exit_fn handler = reason < arch_exit_count ? arch_exit_table[reason] : NULL;
+    struct kvm_irq_level line = { .irq = irq, .level = level };
 
-    if (handler)
-        handler(machine);
+    /* api.rst section 4.25: it can fail only for a controller that is not there */
+    (void)ioctl(machine->vm_fd, KVM_IRQ_LINE, &line);
+}
+
+void machine_nap(struct machine *machine, uint64_t ns)
+{
+    machine->nap_ns = ns;
+}
+
+/* Booting. */
+
+static int give_memory(struct machine *machine, struct error *err)
+{
+    for (size_t i = 0; i < machine->memory.region_count; i++) {
+        const struct guest_region *from = &machine->memory.regions[i];
+        struct kvm_userspace_memory_region region = {
+            .slot = (uint32_t)i,
+            .flags = from->readonly ? KVM_MEM_READONLY : 0,
+            .guest_phys_addr = from->base,
+            .memory_size = from->size,
+            .userspace_addr = (uintptr_t)from->host,
+        };
+
+        if (ioctl(machine->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+            return error_set(err, -ENODEV, "KVM_SET_USER_MEMORY_REGION of %" PRIu64 " bytes: %s",
+                             from->size, strerror(errno));
+    }
+    return 0;
+}
+
+int machine_boot(struct machine *machine, const struct boot *boot, struct error *err)
+{
+    int r = arch_prepare_boot(machine, boot, err);
+
+    if (r == 0)
+        r = give_memory(machine, err);
+    if (r == 0)
+        r = arch_boot_vcpu(&machine->vcpus[0], boot, err);
+    return r;
+}
+
+/* Running. */
+
+static void *vcpu_thread_main(void *argument)
+{
+    struct vcpu *vcpu = argument;
+    struct machine *machine = vcpu->machine;
+
+    if (vcpu_init(vcpu, machine, vcpu->index, vcpu->kick, vcpu->error) < 0) {
+        sem_post(&machine->vcpu_made);
+        return NULL;
+    }
+    vcpu_kick_publish(vcpu->kick, vcpu->run, NULL);
+    sem_post(&machine->vcpu_made);
+    schedule_background();
+    vcpu_run(vcpu);
+    vcpu_deinit(vcpu);
+    return NULL;
+}
+
+/* The vCPU is made before the first runs: it must be there when that wakes it. Errors: negative
+ * errno, no thread is left. */
+static int start_vcpu(struct machine *machine, unsigned index, struct vcpu_kick *kick,
+                      struct error *err)
+{
+    struct vcpu *vcpu = &machine->vcpus[index];
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int r;
+
+    *vcpu = (struct vcpu){ .machine = machine, .index = index, .kick = kick, .error = err };
+    err->code = 0;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, VCPU_STACK_SIZE);
+    r = pthread_create(&thread, &attributes, vcpu_thread_main, vcpu);
+    pthread_attr_destroy(&attributes);
+    if (r != 0)
+        return error_set(err, -EAGAIN, "cannot start a thread for vCPU %u: %s", index, strerror(r));
+    while (sem_wait(&machine->vcpu_made) < 0)
+        ;
+    if (err->code != 0)
+        pthread_join(thread, NULL);
     else
-        guest_end_set(&machine->end, GUEST_END_ERROR, 0,
-                      "the guest made an exit that vmmd does not handle: '%s' (%" PRIu32 ")",
-                      exit_reason_to_string(reason), reason);
+        vcpu->thread = thread;
+    return err->code;
 }
 
-/* KVM_RUN returned -1. */
-static void handle_run_error(struct machine *machine, int code)
+static void join_vcpu(struct machine *machine, unsigned index, struct vcpu_kick *kick)
 {
-    switch (code) {
-    case EINTR: /* kicked: the caller looks at the requests next; cleared before it does */
-        __atomic_store_n(&machine->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-        exit_stats_count_exit(machine->stats, KVM_EXIT_INTR);
-        return;
-    case EAGAIN: /* api.rst section 4.10: not an end, KVM wants another KVM_RUN */
-        return;
-    default:
-        guest_end_set(&machine->end, GUEST_END_ERROR, 0, "KVM_RUN: %s", strerror(code));
-    }
+    struct timespec until;
+    uint64_t until_ns;
+
+    do {
+        vcpu_kick_surely(kick);
+        until_ns = (uint64_t)clock_monotonic_ns() + LEAVE_NS;
+        until = (struct timespec){ .tv_sec = (time_t)(until_ns / CLOCK_NS_PER_SEC),
+                                   .tv_nsec = (long)(until_ns % CLOCK_NS_PER_SEC) };
+    } while (pthread_clockjoin_np(machine->vcpus[index].thread, NULL, CLOCK_MONOTONIC, &until) ==
+             ETIMEDOUT);
 }
 
-void machine_run(struct machine *machine, const _Atomic unsigned *requests)
+void machine_run(struct machine *machine, struct vcpu_kick *kicks)
 {
-    int64_t left = clock_monotonic_ns(), entered;
+    unsigned started = 1;
+    struct error err;
 
-    while (machine->end.reason == GUEST_END_NONE && atomic_load(requests) == 0) {
-        int r, code;
-
-        entered = clock_monotonic_ns();
-        counter_add(&machine->stats->vmm_ns, (uint64_t)(entered - left));
-        r = ioctl(machine->vcpu_fd, KVM_RUN, 0);
-        code = errno;
-        left = clock_monotonic_ns();
-        counter_add(&machine->stats->guest_ns, (uint64_t)(left - entered));
-
-        if (machine->coalesced.active)
-            drain_coalesced(machine);
-        if (r < 0) {
-            handle_run_error(machine, code);
-            continue;
+    while (started < machine->config.cpus) {
+        if (start_vcpu(machine, started, &kicks[started], &err) < 0) {
+            pthread_mutex_lock(&machine->lock);
+            guest_end_set(&machine->end, GUEST_END_ERROR, 0, "%s", err.text);
+            pthread_mutex_unlock(&machine->lock);
+            break;
         }
-        exit_stats_count_exit(machine->stats, machine->run->exit_reason);
-        handle_exit(machine, machine->run->exit_reason);
+        started++;
     }
-    if (machine->end.reason == GUEST_END_SHUTDOWN || machine->end.reason == GUEST_END_ERROR)
-        arch_dump_registers(machine, &machine->end.registers);
+    vcpu_run(&machine->vcpus[0]);
+    while (--started > 0)
+        join_vcpu(machine, started, &kicks[started]);
+    machine_drain(machine);
+}
+
+void machine_conclude(struct machine *machine, struct vcpu *vcpu)
+{
+    struct guest_end *end = &machine->end;
+
+    if ((end->reason == GUEST_END_SHUTDOWN || end->reason == GUEST_END_ERROR) &&
+        end->registers.count == 0)
+        arch_dump_registers(vcpu, &end->registers);
+    if (vcpu->index > 0) /* the first joins the others, which kicks them */
+        vcpu_kick_surely(machine->vcpus[0].kick);
+}
+
+void machine_stand(struct machine *machine, struct vcpu *vcpu)
+{
+    pthread_mutex_lock(&machine->lock);
+    if (vcpu->index == 0)
+        arch_dump_registers(vcpu, &machine->stopped);
+    if (++machine->standing == machine->config.cpus) {
+        machine->stands_since_ns = clock_monotonic_ns();
+        machine->owner.stands(machine->owner.context);
+    }
+    pthread_mutex_unlock(&machine->lock);
+}
+
+void machine_go_on(struct machine *machine)
+{
+    pthread_mutex_lock(&machine->lock);
+    if (machine->standing-- == machine->config.cpus) {
+        machine->stood_ns += (uint64_t)(clock_monotonic_ns() - machine->stands_since_ns);
+        machine->owner.goes_on(machine->owner.context);
+    }
+    pthread_mutex_unlock(&machine->lock);
 }

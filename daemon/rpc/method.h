@@ -40,6 +40,8 @@ void method_vm_list(struct rpc_call *call, const void *params);
 void method_vm_get(struct rpc_call *call, const void *params);
 void method_vm_stats(struct rpc_call *call, const void *params);
 void method_vm_wait(struct rpc_call *call, const void *params);
+void method_vm_pause(struct rpc_call *call, const void *params);
+void method_vm_resume(struct rpc_call *call, const void *params);
 void method_vm_remove(struct rpc_call *call, const void *params);
 
 /* method_output.c */
@@ -49,6 +51,10 @@ extern const struct rpc_param subscription_params[]; /* of what ends a subscript
 void method_vm_attach(struct rpc_call *call, const void *params);
 void method_vm_detach(struct rpc_call *call, const void *params);
 void method_vm_output(struct rpc_call *call, const void *params);
+
+/* method_input.c */
+extern const struct rpc_param vm_input_params[];
+void method_vm_input(struct rpc_call *call, const void *params);
 
 /* method_events.c */
 extern const struct rpc_param events_subscribe_params[];

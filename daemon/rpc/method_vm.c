@@ -11,7 +11,7 @@
 
 #include <json-c/json.h>
 
-#include "guests/hypercall.h"
+#include "kvm/machine.h"
 #include "protocol/base64.h"
 #include "rpc/call.h"
 #include "rpc/connection.h"
@@ -25,19 +25,32 @@
 /* A guest of its own needs room below the image, and the tools' smallest is no smaller. */
 #define MEMORY_MIN UINT64_C(65536)
 
-static const char *const format_words[] = { "auto", "flat", NULL }; /* enum vm_format */
-static const char *const mode_words[] = { "real", NULL };           /* enum boot_mode */
+#define NOT_GIVEN UINT64_MAX /* of an address that has no fixed default */
+
+static const char *const format_words[] = {
+    "auto", "flat", "rom", "multiboot", "elf", "linux", NULL
+}; /* enum image_format */
+static const char *const mode_words[] = { "auto", "real", "protected", "long", NULL };
+static const char *const machine_words[] = { "auto", "bare", "pc", NULL }; /* enum vm_machine */
+
+static const enum boot_mode modes[] = { BOOT_REAL, BOOT_REAL, BOOT_PROTECTED, BOOT_LONG };
 
 struct start_params {
     struct rpc_image image;
     const char *name;
     unsigned format;
-    unsigned mode;
+    unsigned mode; /* in mode_words; 0: not given */
     uint64_t load;
     uint64_t memory;
     uint64_t timeout_ms;
     uint64_t ring;
     bool coalesce;
+    uint64_t entry;
+    unsigned machine;
+    uint64_t cpus;
+    const char *append;
+    struct rpc_image initrd;
+    struct rpc_images modules;
 };
 
 #define AT(field) offsetof(struct start_params, field)
@@ -48,13 +61,21 @@ const struct rpc_param vm_start_params[] = {
     { "format", RPC_WORD, AT(format), .requirement = RPC_OPTIONAL, .words = format_words },
     { "mode", RPC_WORD, AT(mode), .requirement = RPC_OPTIONAL, .words = mode_words },
     { "load", RPC_UINT, AT(load), .requirement = RPC_OPTIONAL, .max = INT64_MAX,
-      .fallback = GUEST_LOAD_ADDRESS },
+      .fallback = NOT_GIVEN },
     { "memory", RPC_UINT, AT(memory), .requirement = RPC_OPTIONAL, .min = MEMORY_MIN,
       .max = INT64_MAX },
     { "timeout_ms", RPC_UINT, AT(timeout_ms), .requirement = RPC_OPTIONAL, .max = INT64_MAX },
     { "ring", RPC_UINT, AT(ring), .requirement = RPC_OPTIONAL, .min = OUTPUT_RING_CAPACITY_MIN,
       .max = INT64_MAX },
     { "coalesce", RPC_BOOL, AT(coalesce), .requirement = RPC_OPTIONAL, .fallback = true },
+    { "entry", RPC_UINT, AT(entry), .requirement = RPC_OPTIONAL, .max = INT64_MAX,
+      .fallback = NOT_GIVEN },
+    { "machine", RPC_WORD, AT(machine), .requirement = RPC_OPTIONAL, .words = machine_words },
+    { "cpus", RPC_UINT, AT(cpus), .requirement = RPC_OPTIONAL, .min = 1, .max = MACHINE_CPUS_MAX,
+      .fallback = 1 },
+    { "append", RPC_TEXT, AT(append), .requirement = RPC_OPTIONAL },
+    { "initrd", RPC_IMAGE, AT(initrd), .requirement = RPC_OPTIONAL },
+    { "modules", RPC_IMAGES, AT(modules), .requirement = RPC_OPTIONAL, .max = VM_MODULES_MAX },
     RPC_PARAMS_END,
 };
 
@@ -76,7 +97,7 @@ static int write_all(int fd, const char *data, size_t size)
 }
 
 /* The image's bytes from the request, as a file, which is what loaders read. */
-static int image_from_data(struct json_object *data, struct error *err)
+static int image_from_data(const char *parameter, struct json_object *data, struct error *err)
 {
     size_t length = (size_t)json_object_get_string_len(data), size;
     _cleanup_free_ char *bytes = malloc(length + 1);
@@ -86,48 +107,79 @@ static int image_from_data(struct json_object *data, struct error *err)
         return error_set(err, -ENOMEM, "no memory for the image: %s", strerror(errno));
     if (base64_decode(json_object_get_string(data), length, bytes, &size) < 0)
         return error_set_about(
-            err, "image", -EINVAL,
-            "parameter 'image': \"data\" must be base64 (RFC 4648 section 4, padded, "
-            "no white space)");
+            err, parameter, -EINVAL,
+            "parameter '%s': \"data\" must be base64 (RFC 4648 section 4, padded, "
+            "no white space)",
+            parameter);
     if (write_all(fd, bytes, size) < 0)
         return error_set(err, -ENOMEM, "no memory for the image: %s", strerror(errno));
     return TAKE_FD(fd);
 }
 
-/* Takes what it opens into config. */
-static int take_image(struct connection *connection, const struct rpc_image *image,
-                      struct vm_config *config, struct error *err)
+/* Takes what it opens into ret. parameter: for sentences. Errors: ret is to be released. */
+static int take_source(struct connection *connection, const char *parameter,
+                       const struct rpc_image *image, struct vm_source *ret, struct error *err)
 {
     const char *name = image->name;
 
     switch (image->kind) {
     case RPC_IMAGE_FD:
-        config->image_fd = connection_take_fd(connection);
-        if (config->image_fd < 0)
+        ret->fd = connection_take_fd(connection);
+        if (ret->fd < 0)
             return error_set_about(
-                err, "image", -EINVAL,
-                "parameter 'image': \"fd\" is true, but no descriptor came with the "
-                "line (SCM_RIGHTS), or vmmd has none left");
+                err, parameter, -EINVAL,
+                "parameter '%s': \"fd\" is true, but no descriptor came with the "
+                "line (SCM_RIGHTS), or vmmd has none left",
+                parameter);
         break;
     case RPC_IMAGE_DATA:
-        config->image_fd = image_from_data(image->data, err);
-        if (config->image_fd < 0)
-            return config->image_fd;
+        ret->fd = image_from_data(parameter, image->data, err);
+        if (ret->fd < 0)
+            return ret->fd;
         break;
     case RPC_IMAGE_PATH:
-        config->image_path = strdup(image->path);
-        if (!config->image_path)
+        ret->path = strdup(image->path);
+        if (!ret->path)
             return error_set(err, -ENOMEM, "out of memory");
         if (!name)
             name = image->path;
         break;
     }
     if (name && strlen(name) > VM_IMAGE_MAX)
-        return error_set_about(err, "image", -EINVAL,
-                               "parameter 'image': the name has %zu bytes; at most %d are kept",
-                               strlen(name), VM_IMAGE_MAX);
-    snprintf(config->image, sizeof(config->image), "%s", name ? name : "");
+        return error_set_about(err, parameter, -EINVAL,
+                               "parameter '%s': the name has %zu bytes; at most %d are kept",
+                               parameter, strlen(name), VM_IMAGE_MAX);
+    ret->name = strdup(name ? name : "");
+    if (image->arguments)
+        ret->arguments = strdup(image->arguments);
+    if (!ret->name || (image->arguments && !ret->arguments))
+        return error_set(err, -ENOMEM, "out of memory");
     return 0;
+}
+
+/* In the order in which their descriptors come. */
+static int take_sources(struct rpc_call *call, const struct start_params *params,
+                        struct vm_config *config, struct error *err)
+{
+    struct connection *connection = call->connection;
+    int r = take_source(connection, "image", &params->image, &config->image, err);
+
+    config->has_initrd = rpc_params_value(call->table, call->params, "initrd") != NULL;
+    if (r == 0 && config->has_initrd)
+        r = take_source(connection, "initrd", &params->initrd, &config->initrd, err);
+    for (size_t i = 0; r == 0 && i < params->modules.count; i++) {
+        struct rpc_image module = rpc_images_at(&params->modules, i);
+        struct vm_source *source = &config->modules[config->module_count++];
+
+        source->fd = -1;
+        r = take_source(connection, "modules", &module, source, err);
+    }
+    if (r == 0 && params->append) {
+        config->append = strdup(params->append);
+        if (!config->append)
+            r = error_set(err, -ENOMEM, "out of memory");
+    }
+    return r;
 }
 
 /* What a failed start failed for, and the VM that remains to tell of it. */
@@ -167,22 +219,26 @@ void method_vm_start(struct rpc_call *call, const void *context)
     static const struct vm_waiter_kind until_started = { has_started, answer_started };
     const struct start_params *params = context;
     struct connection *connection = call->connection;
-    struct vm_config config = {
-        .image_fd = -1,
-        .named = params->name != NULL,
-        .format = (enum vm_format)params->format,
-        .mode = (enum boot_mode)params->mode,
-        .load = params->load,
-        .memory_bytes = params->memory,
-        .ring_capacity = params->ring,
-        .timeout_ms = params->timeout_ms,
-        .coalesce = params->coalesce,
-    };
+    struct vm_config config = VM_CONFIG_NONE;
     struct error err;
     struct vm *vm;
     int r;
 
-    r = take_image(connection, &params->image, &config, &err);
+    config.named = params->name != NULL;
+    config.format = (enum image_format)params->format;
+    config.mode_given = params->mode != 0;
+    config.mode = modes[params->mode];
+    config.load_given = params->load != NOT_GIVEN;
+    config.load = params->load;
+    config.entry_given = params->entry != NOT_GIVEN;
+    config.entry = params->entry;
+    config.machine = (enum vm_machine)params->machine;
+    config.cpus = (unsigned)params->cpus;
+    config.memory_bytes = params->memory;
+    config.ring_capacity = params->ring;
+    config.timeout_ms = params->timeout_ms;
+    config.coalesce = params->coalesce;
+    r = take_sources(call, params, &config, &err);
     if (r < 0) {
         vm_config_deinit(&config);
         rpc_call_fail_error(call, &err, NULL);
@@ -250,6 +306,69 @@ void method_vm_wait(struct rpc_call *call, const void *context)
     vm_waiter_start(call, params->vm, &until_ended, params->timeout_ms);
 }
 
+/* Pausing. */
+
+struct vm_only_params {
+    struct vm *vm;
+};
+
+const struct rpc_param vm_params[] = {
+    { "vm", RPC_VM, offsetof(struct vm_only_params, vm), .requirement = RPC_REQUIRED },
+    RPC_PARAMS_END,
+};
+
+static int has_paused(const struct vm *vm)
+{
+    return vm->state != VM_RUNNING;
+}
+
+static void answer_paused(struct rpc_call *call, struct vm *vm)
+{
+    if (vm->state == VM_PAUSED)
+        answer_record(call, vm);
+    else
+        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s; only a running VM can be paused",
+                      vm->record.name, vm_state_to_string(vm->state));
+}
+
+void method_vm_pause(struct rpc_call *call, const void *context)
+{
+    static const struct vm_waiter_kind until_paused = { has_paused, answer_paused };
+    const struct vm_only_params *params = context;
+    struct error err;
+
+    if (params->vm->state == VM_RUNNING && vm_pause(params->vm, &err) < 0)
+        rpc_call_fail_error(call, &err, NULL);
+    else
+        vm_waiter_start(call, params->vm, &until_paused, UINT64_MAX);
+}
+
+static int has_resumed(const struct vm *vm)
+{
+    return vm->state != VM_PAUSED;
+}
+
+static void answer_resumed(struct rpc_call *call, struct vm *vm)
+{
+    if (vm->state == VM_RUNNING)
+        answer_record(call, vm);
+    else
+        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s; only a paused VM can be resumed",
+                      vm->record.name, vm_state_to_string(vm->state));
+}
+
+void method_vm_resume(struct rpc_call *call, const void *context)
+{
+    static const struct vm_waiter_kind until_resumed = { has_resumed, answer_resumed };
+    const struct vm_only_params *params = context;
+    struct error err;
+
+    if (params->vm->state == VM_PAUSED && vm_resume(params->vm, &err) < 0)
+        rpc_call_fail_error(call, &err, NULL);
+    else
+        vm_waiter_start(call, params->vm, &until_resumed, UINT64_MAX);
+}
+
 /* Asking. */
 
 struct list_params {
@@ -274,15 +393,6 @@ void method_vm_list(struct rpc_call *call, const void *context)
     }
     rpc_call_answer(call, records);
 }
-
-struct vm_only_params {
-    struct vm *vm;
-};
-
-const struct rpc_param vm_params[] = {
-    { "vm", RPC_VM, offsetof(struct vm_only_params, vm), .requirement = RPC_REQUIRED },
-    RPC_PARAMS_END,
-};
 
 void method_vm_get(struct rpc_call *call, const void *context)
 {

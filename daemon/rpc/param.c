@@ -145,23 +145,13 @@ static int read_position(const struct rpc_param *row, struct json_object *value,
     return 0;
 }
 
-static int image_fault(const struct rpc_param *row, struct error *err)
+/* What an image may say, and no more. arguments: whether it may have those. */
+static bool parse_image(struct json_object *value, bool arguments, struct rpc_image *image)
 {
-    return error_set(err, -EINVAL,
-                     "parameter '%s' must be an object with exactly one of \"fd\": true, \"data\": "
-                     "base64 and \"path\": file, and optionally \"name\"",
-                     row->name);
-}
-
-static int read_image(const struct rpc_param *row, struct json_object *value,
-                      const struct registry *registry, void *ret, struct error *err)
-{
-    struct rpc_image *image = ret;
     int sources = 0;
 
-    (void)registry;
     if (!json_object_is_type(value, json_type_object))
-        return image_fault(row, err);
+        return false;
     json_object_object_foreach(value, name, field) {
         const char *text = text_of(field);
 
@@ -180,17 +170,59 @@ static int read_image(const struct rpc_param *row, struct json_object *value,
             sources++;
         } else if (strcmp(name, "name") == 0 && text) {
             image->name = text;
+        } else if (arguments && strcmp(name, "arguments") == 0 && text) {
+            image->arguments = text;
         } else {
-            return image_fault(row, err);
+            return false;
         }
     }
-    return sources == 1 ? 0 : image_fault(row, err);
+    return sources == 1;
+}
+
+static int read_image(const struct rpc_param *row, struct json_object *value,
+                      const struct registry *registry, void *ret, struct error *err)
+{
+    (void)registry;
+    if (parse_image(value, false, ret))
+        return 0;
+    return error_set(err, -EINVAL,
+                     "parameter '%s' must be an object with exactly one of \"fd\": true, \"data\": "
+                     "base64 and \"path\": file, and optionally \"name\"",
+                     row->name);
+}
+
+static int read_images(const struct rpc_param *row, struct json_object *value,
+                       const struct registry *registry, void *ret, struct error *err)
+{
+    struct rpc_images *images = ret;
+    bool valid =
+        json_object_is_type(value, json_type_array) && json_object_array_length(value) <= row->max;
+
+    (void)registry;
+    for (size_t i = 0; valid && i < json_object_array_length(value); i++)
+        valid = parse_image(json_object_array_get_idx(value, i), true, &(struct rpc_image){ 0 });
+    if (!valid)
+        return error_set(err, -EINVAL,
+                         "parameter '%s' must be an array of at most %" PRIu64
+                         " objects with exactly one of \"fd\": true, \"data\": base64 and "
+                         "\"path\": file, and optionally \"name\" and \"arguments\"",
+                         row->name, row->max);
+    *images = (struct rpc_images){ .array = value, .count = json_object_array_length(value) };
+    return 0;
+}
+
+struct rpc_image rpc_images_at(const struct rpc_images *images, size_t index)
+{
+    struct rpc_image image = { 0 };
+
+    parse_image(json_object_array_get_idx(images->array, index), true, &image);
+    return image;
 }
 
 static const reader_fn readers[] = {
-    [RPC_BOOL] = read_bool,   [RPC_UINT] = read_uint, [RPC_TEXT] = read_text,
-    [RPC_WORD] = read_word,   [RPC_VM] = read_vm,     [RPC_POSITION] = read_position,
-    [RPC_IMAGE] = read_image,
+    [RPC_BOOL] = read_bool,   [RPC_UINT] = read_uint,     [RPC_TEXT] = read_text,
+    [RPC_WORD] = read_word,   [RPC_VM] = read_vm,         [RPC_POSITION] = read_position,
+    [RPC_IMAGE] = read_image, [RPC_IMAGES] = read_images,
 };
 
 static void store_fallback(const struct rpc_param *row, void *at)

@@ -24,6 +24,7 @@ enum rpc_param_type {
     RPC_VM,       /* struct vm *; NULL if left out */
     RPC_POSITION, /* struct rpc_position */
     RPC_IMAGE,    /* struct rpc_image */
+    RPC_IMAGES,   /* struct rpc_images; at most max of them */
 };
 
 enum rpc_requirement { RPC_OPTIONAL, RPC_REQUIRED };
@@ -61,8 +62,17 @@ struct rpc_image {
     enum rpc_image_kind { RPC_IMAGE_FD, RPC_IMAGE_DATA, RPC_IMAGE_PATH } kind;
     struct json_object *data; /* a string */
     const char *path;
-    const char *name; /* as given, or NULL */
+    const char *name;      /* as given, or NULL */
+    const char *arguments; /* of one among several: as given, or NULL */
 };
+
+struct rpc_images {
+    struct json_object *array; /* NULL: none; each read by rpc_images_at() */
+    size_t count;
+};
+
+/* One of the images of a parameter that was read. */
+struct rpc_image rpc_images_at(const struct rpc_images *images, size_t index);
 
 /* What went wrong with which parameter. */
 struct rpc_param_fault {

@@ -56,6 +56,34 @@ static struct json_object *registers_json(const struct register_dump *dump)
     return object;
 }
 
+/* The bytes at the instruction pointer; NULL: they are not known. */
+static struct json_object *instructions_json(const struct register_dump *dump)
+{
+    struct json_object *object;
+    char text[2 * REGISTER_DUMP_CODE_MAX + 1] = "", address[24];
+
+    if (dump->code_size == 0)
+        return NULL;
+    for (uint32_t i = 0; i < dump->code_size; i++)
+        snprintf(text + 2 * i, 3, "%02x", dump->code[i]);
+    snprintf(address, sizeof(address), "0x%" PRIx64, dump->code_address);
+    object = json_object_new_object();
+    add_text(object, "address", address);
+    add_text(object, "bytes", text);
+    add_number(object, "bits", dump->code_bits);
+    return object;
+}
+
+/* Where a CPU stands: registers, and what it would do next. */
+static void add_dump(struct json_object *object, const struct register_dump *dump)
+{
+    struct json_object *instructions = instructions_json(dump);
+
+    json_object_object_add(object, "registers", registers_json(dump));
+    if (instructions)
+        json_object_object_add(object, "instructions", instructions);
+}
+
 struct json_object *record_json_exit(const struct vm_record *record)
 {
     struct json_object *object = json_object_new_object();
@@ -69,7 +97,7 @@ struct json_object *record_json_exit(const struct vm_record *record)
     if (end->reason == GUEST_END_STOPPED || end->reason == GUEST_END_KILLED)
         json_object_object_add(object, "by", peer_json(&record->stopped_by));
     if (end->registers.count > 0)
-        json_object_object_add(object, "registers", registers_json(&end->registers));
+        add_dump(object, &end->registers);
     return object;
 }
 
@@ -85,6 +113,57 @@ static struct json_object *output_json(const struct vm *vm)
     return object;
 }
 
+static struct json_object *input_json(const struct vm *vm)
+{
+    const struct input_queue *queue = vm_input_queue(vm);
+    struct json_object *object = json_object_new_object();
+    bool ended = vm_state_is_terminal(vm->state) || (queue && input_queue_is_closed(queue));
+
+    add_number(object, "queued", queue ? input_queue_length(queue) : 0);
+    add_number(object, "capacity", INPUT_QUEUE_CAPACITY);
+    json_object_object_add(object, "ended", json_object_new_boolean(ended));
+    return object;
+}
+
+static struct json_object *post_json(const struct post_codes *codes)
+{
+    struct json_object *object = NULL;
+    const struct {
+        const char *port;
+        const struct post_code *code;
+    } rows[] = { { "0x80", &codes->port_80 }, { "0x190", &codes->port_190 } };
+    uint8_t value;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!post_code_get(rows[i].code, &value))
+            continue;
+        if (!object)
+            object = json_object_new_object();
+        add_number(object, rows[i].port, value);
+    }
+    return object;
+}
+
+/* What is there only of some VMs. */
+static void add_notes(struct json_object *object, const struct vm *vm)
+{
+    const struct vm_file_header *header = vm_header(vm);
+    struct json_object *post = header ? post_json(&header->post) : NULL;
+
+    if (vm->record.machine.note[0])
+        add_text(object, "note", vm->record.machine.note);
+    if (post)
+        json_object_object_add(object, "post", post);
+    if (header && note_text(&header->ring_note))
+        add_text(object, "ring_end", note_text(&header->ring_note));
+    if (vm->state == VM_PAUSED) {
+        struct json_object *paused = json_object_new_object();
+
+        add_dump(paused, &vm->outcome.stopped);
+        json_object_object_add(object, "paused", paused);
+    }
+}
+
 struct json_object *record_json(const struct vm *vm)
 {
     const struct vm_record *record = &vm->record;
@@ -96,9 +175,11 @@ struct json_object *record_json(const struct vm *vm)
     add_text(object, "state", vm_state_to_string(vm->state));
     json_object_object_add(object, "owner", peer_json(&record->owner));
     add_text(object, "image", record->image);
-    add_number(object, "image_size", record->image_size);
-    add_text(object, "format", record->format);
-    add_text(object, "mode", record->mode);
+    add_number(object, "image_size", record->machine.image_size);
+    add_text(object, "format", record->machine.format);
+    add_text(object, "mode", record->machine.mode);
+    add_text(object, "machine", record->machine.machine);
+    add_number(object, "cpus", record->cpus);
     add_number(object, "memory", record->memory_bytes);
     json_object_object_add(object, "created", time_json(record->created_ns));
     json_object_object_add(object, "started", time_json(record->started_ns));
@@ -108,6 +189,9 @@ struct json_object *record_json(const struct vm *vm)
     json_object_object_add(object, "output", output_json(vm));
     add_number(object, "exits", stats ? counter_get(&stats->exits) : 0);
     add_number(object, "uptime_ns", vm_uptime_ns(vm));
+    add_number(object, "paused_ns", vm_paused_ns(vm));
+    json_object_object_add(object, "input", input_json(vm));
+    add_notes(object, vm);
     return object;
 }
 

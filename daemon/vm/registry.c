@@ -86,9 +86,8 @@ static struct vm *new_vm(struct registry *registry)
     vm->host = registry->host;
     vm->directory_fd = registry->directory.fd;
     vm->doorbell = registry->doorbell;
-    vm->config.image_fd = -1;
+    vm->config = VM_CONFIG_NONE;
     vm->references = 1;
-    vcpu_kick_init(&vm->kick);
     list_init(&vm->link);
     list_init(&vm->ended_link);
     list_init(&vm->observers);
@@ -327,6 +326,28 @@ static int check_limit(const char *what, uint64_t value, const char *setting, ui
                            what, value, max, setting);
 }
 
+static bool has_path(const struct vm_config *config)
+{
+    bool has = config->image.path || config->initrd.path;
+
+    for (size_t i = 0; i < config->module_count; i++)
+        has = has || config->modules[i].path;
+    return has;
+}
+
+static int settle_images(const struct registry *registry, struct vm_config *config,
+                         struct error *err)
+{
+    if (!has_path(config))
+        return 0;
+    if (!registry->limits->image_dir)
+        return error_set_about(err, "image", -EINVAL,
+                               "no image directory is configured (setting 'image-dir'): pass the "
+                               "image itself, as a descriptor or as data");
+    config->image_directory = strdup(registry->limits->image_dir);
+    return config->image_directory ? 0 : error_set(err, -ENOMEM, "out of memory");
+}
+
 /* Fills in what was left out, and holds the rest against the limits. */
 static int settle_config(struct registry *registry, struct vm_config *config, struct error *err)
 {
@@ -357,17 +378,7 @@ static int settle_config(struct registry *registry, struct vm_config *config, st
     while (ring < config->ring_capacity)
         ring *= 2;
     config->ring_capacity = ring;
-    if (config->image_path) {
-        if (!limits->image_dir)
-            return error_set_about(
-                err, "image", -EINVAL,
-                "no image directory is configured (setting 'image-dir'): pass the "
-                "image itself, as a descriptor or as data");
-        config->image_directory = strdup(limits->image_dir);
-        if (!config->image_directory)
-            return error_set(err, -ENOMEM, "out of memory");
-    }
-    return 0;
+    return settle_images(registry, config, err);
 }
 
 /* "vmID", or, where a live VM was given just that name, "vmID.2" and so on. */
@@ -388,9 +399,13 @@ static void fill_record(struct registry *registry, struct vm *vm, const struct v
         snprintf(record->name, sizeof(record->name), "%s", vm->config.name);
     else
         give_name(registry, record);
-    snprintf(record->image, sizeof(record->image), "%s", vm->config.image);
-    snprintf(record->format, sizeof(record->format), "flat");
-    snprintf(record->mode, sizeof(record->mode), "real");
+    snprintf(record->image, sizeof(record->image), "%s", vm->config.image.name);
+    /* until the image tells */
+    snprintf(record->machine.format, sizeof(record->machine.format), "%s",
+             image_format_to_string(vm->config.format));
+    snprintf(record->machine.mode, sizeof(record->machine.mode), "auto");
+    snprintf(record->machine.machine, sizeof(record->machine.machine), "auto");
+    record->cpus = vm->config.cpus;
     record->memory_bytes = vm->config.memory_bytes;
     record->created_ns = clock_realtime_ns();
     record->owner = *owner;
@@ -429,6 +444,16 @@ static int launch(struct registry *registry, struct vm *vm, struct error *err)
     return r;
 }
 
+static int make_kicks(struct vm *vm, struct error *err)
+{
+    vm->kicks = calloc(vm->config.cpus, sizeof(*vm->kicks));
+    if (!vm->kicks)
+        return error_set(err, -ENOMEM, "out of memory");
+    for (unsigned i = 0; i < vm->config.cpus; i++)
+        vcpu_kick_init(&vm->kicks[i]);
+    return 0;
+}
+
 int registry_start_vm(struct registry *registry, struct vm_config *config,
                       const struct vm_peer *owner, struct vm **ret, struct error *err)
 {
@@ -451,9 +476,11 @@ int registry_start_vm(struct registry *registry, struct vm_config *config,
     if (!vm)
         return error_set(err, -ENOMEM, "out of memory");
     vm->config = settled;
-    settled = (struct vm_config){ .image_fd = -1 };
+    settled = VM_CONFIG_NONE;
     fill_record(registry, vm, owner, id);
-    r = launch(registry, vm, err);
+    r = make_kicks(vm, err);
+    if (r == 0)
+        r = launch(registry, vm, err);
     if (r < 0) {
         vm_free(vm);
         return r;

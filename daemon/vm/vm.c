@@ -19,14 +19,26 @@
 /* How long output may gather before watchers are told of more. */
 #define PACE_US 2000
 
+static void release_source(struct vm_source *source)
+{
+    if (source->fd >= 0)
+        close(source->fd);
+    free(source->path);
+    free(source->name);
+    free(source->arguments);
+    *source = (struct vm_source){ .fd = -1 };
+}
+
 void vm_config_deinit(struct vm_config *config)
 {
-    if (config->image_fd >= 0)
-        close(config->image_fd);
+    release_source(&config->image);
+    release_source(&config->initrd);
+    for (size_t i = 0; i < config->module_count; i++)
+        release_source(&config->modules[i]);
+    config->module_count = 0;
+    free(config->append);
     free(config->image_directory);
-    free(config->image_path);
-    config->image_fd = -1;
-    config->image_directory = config->image_path = NULL;
+    config->append = config->image_directory = NULL;
 }
 
 struct vm *vm_ref(struct vm *vm)
@@ -45,7 +57,10 @@ void vm_free(struct vm *vm)
 {
     vm_file_free(vm->file);
     vm_config_deinit(&vm->config);
-    vcpu_kick_deinit(&vm->kick);
+    input_queue_free(atomic_load(&vm->input));
+    for (unsigned i = 0; vm->kicks && i < vm->config.cpus; i++)
+        vcpu_kick_deinit(&vm->kicks[i]);
+    free(vm->kicks);
     free(vm);
 }
 
@@ -101,11 +116,24 @@ const struct exit_stats *vm_stats(const struct vm *vm)
     return vm->file_ready && vm->file ? vm->file->stats : NULL;
 }
 
+const struct vm_file_header *vm_header(const struct vm *vm)
+{
+    return vm->file_ready && vm->file ? vm->file->header : NULL;
+}
+
 uint64_t vm_uptime_ns(const struct vm *vm)
 {
     if (vm_state_is_terminal(vm->state) || vm->started_mono_ns == 0)
         return vm->record.uptime_ns;
-    return (uint64_t)(clock_monotonic_ns() - vm->started_mono_ns);
+    return (uint64_t)(clock_monotonic_ns() - vm->started_mono_ns) - vm_paused_ns(vm);
+}
+
+uint64_t vm_paused_ns(const struct vm *vm)
+{
+    if (vm_state_is_terminal(vm->state))
+        return vm->record.paused_ns;
+    return vm->stood_ns +
+           (vm->stands_mono_ns ? (uint64_t)(clock_monotonic_ns() - vm->stands_mono_ns) : 0);
 }
 
 /* Output: told at once after a quiet time, else once per pace. */
@@ -160,7 +188,13 @@ void vm_unwatch_output(struct vm *vm)
         event_del(vm->pace);
 }
 
-/* Stopping. */
+/* Asking the guest's threads. */
+
+static void kick_all(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->config.cpus; i++)
+        vcpu_kick(&vm->kicks[i]);
+}
 
 void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *by)
 {
@@ -168,10 +202,85 @@ void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *
         return;
     vm->stop_as = reason;
     vm->stopped_by = *by;
-    atomic_store(&vm->requests, 1);
-    vcpu_kick(&vm->kick);
+    atomic_store(&vm->end_request, 1);
+    kick_all(vm);
     set_state(vm, VM_STOPPING);
 }
+
+static int check_state(const struct vm *vm, enum vm_state needed, const char *what,
+                       struct error *err)
+{
+    if (vm->state == needed)
+        return 0;
+    return error_set(err, -EBUSY, "VM '%s' is %s; only a %s VM can be %s", vm->record.name,
+                     vm_state_to_string(vm->state), vm_state_to_string(needed), what);
+}
+
+int vm_pause(struct vm *vm, struct error *err)
+{
+    int r = check_state(vm, VM_RUNNING, "paused", err);
+
+    if (r == 0) {
+        atomic_store(&vm->pause_request, 1);
+        kick_all(vm);
+    }
+    return r;
+}
+
+int vm_resume(struct vm *vm, struct error *err)
+{
+    int r = check_state(vm, VM_PAUSED, "resumed", err);
+
+    if (r == 0) {
+        atomic_store(&vm->pause_request, 0);
+        kick_all(vm);
+    }
+    return r;
+}
+
+/* Input. */
+
+const struct input_queue *vm_input_queue(const struct vm *vm)
+{
+    return atomic_load(&vm->input);
+}
+
+int vm_input(struct vm *vm, const void *data, size_t size, bool eof, size_t *ret_taken,
+             struct error *err)
+{
+    struct input_queue *queue = atomic_load(&vm->input);
+
+    if (vm_state_is_terminal(vm->state))
+        return error_set(err, -EBUSY, "VM '%s' has ended: nobody is there to read",
+                         vm->record.name);
+    if (!queue) {
+        queue = input_queue_new();
+        if (!queue)
+            return error_set(err, -ENOMEM, "no memory for input");
+        atomic_store(&vm->input, queue);
+    }
+    if (input_queue_is_closed(queue))
+        return error_set(err, -EBUSY, "the input of VM '%s' has ended", vm->record.name);
+    *ret_taken = input_queue_put(queue, data, size);
+    if (eof && *ret_taken == size)
+        input_queue_close(queue);
+    atomic_store(&vm->input_news, true);
+    kick_all(vm);
+    return 0;
+}
+
+void vm_want_room(struct vm *vm)
+{
+    struct input_queue *queue = atomic_load(&vm->input);
+
+    atomic_store(&vm->input_wanted, true);
+    /* read before the guest's thread could see that it is wanted? (seq_cst on both sides) */
+    if (queue && input_queue_length(queue) < INPUT_QUEUE_CAPACITY &&
+        atomic_exchange(&vm->input_wanted, false))
+        doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_ROOM);
+}
+
+/* Timeouts. */
 
 static void on_timeout(evutil_socket_t fd, short what, void *context)
 {
@@ -181,16 +290,20 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
     vm_stop(context, GUEST_END_TIMEOUT, &nobody);
 }
 
+/* What is left of it, where the guest has run for a while already. */
 static void start_timeout(struct vm *vm)
 {
-    struct timeval delay = {
-        .tv_sec = (time_t)(vm->config.timeout_ms / 1000),
-        .tv_usec = (suseconds_t)(vm->config.timeout_ms % 1000) * 1000,
-    };
+    uint64_t run_us = vm_uptime_ns(vm) / 1000, all_us, left_us;
+    struct timeval delay;
 
-    if (vm->config.timeout_ms == 0 || vm->timeout)
+    if (vm->config.timeout_ms == 0)
         return;
-    vm->timeout = event_new(registry_base(vm->registry), -1, 0, on_timeout, vm);
+    all_us = vm->config.timeout_ms < UINT64_MAX / 1000 ? vm->config.timeout_ms * 1000 : UINT64_MAX;
+    left_us = run_us < all_us ? all_us - run_us : 0;
+    delay = (struct timeval){ .tv_sec = (time_t)(left_us / 1000000),
+                              .tv_usec = (suseconds_t)(left_us % 1000000) };
+    if (!vm->timeout)
+        vm->timeout = event_new(registry_base(vm->registry), -1, 0, on_timeout, vm);
     /* libevent counts from the time at which this turn of the loop began: never to be early */
     event_base_update_cache_time(registry_base(vm->registry));
     if (!vm->timeout || event_add(vm->timeout, &delay) < 0)
@@ -200,12 +313,15 @@ static void start_timeout(struct vm *vm)
 
 void vm_tick(struct vm *vm)
 {
+    bool pausing = atomic_load(&vm->pause_request) != (vm->state == VM_PAUSED);
+
     if (vm_state_is_terminal(vm->state))
         return;
-    if (atomic_load(&vm->requests))
-        vcpu_kick(&vm->kick); /* the first kick may have found the vCPU just coming */
-    else if (vm->config.coalesce)
-        vcpu_kick_if_undrained(&vm->kick);
+    /* the first kick may have found the vCPU just coming */
+    if (atomic_load(&vm->end_request) || pausing || atomic_load(&vm->input_news))
+        kick_all(vm);
+    else
+        vcpu_kick_if_undrained(&vm->kicks[0]);
 }
 
 /* News. */
@@ -214,13 +330,33 @@ static void handle_running(struct vm *vm)
 {
     vm->file_ready = true;
     vm->record.started_ns = vm->outcome.started_ns;
-    vm->record.image_size = vm->outcome.image_size;
+    vm->record.machine = vm->outcome.machine;
     vm->started_mono_ns = clock_monotonic_ns();
     start_timeout(vm);
     if (vm->state == VM_STARTING)
         set_state(vm, VM_RUNNING);
     if (vm->output_watchers > 0)
         start_watching(vm);
+}
+
+/* While it stands still, its time does. */
+static void handle_stands(struct vm *vm)
+{
+    vm->stands_mono_ns = clock_monotonic_ns();
+    if (vm->timeout)
+        event_del(vm->timeout);
+    if (vm->state == VM_RUNNING)
+        set_state(vm, VM_PAUSED);
+}
+
+static void handle_goes_on(struct vm *vm)
+{
+    vm->stood_ns = vm_paused_ns(vm);
+    vm->stands_mono_ns = 0;
+    if (vm->state != VM_PAUSED)
+        return;
+    start_timeout(vm);
+    set_state(vm, VM_RUNNING);
 }
 
 static void drop_events(struct vm *vm)
@@ -246,7 +382,8 @@ static void handle_ended(struct vm *vm)
     drop_events(vm);
     vm->record.ended_ns = vm->outcome.ended_ns;
     vm->record.uptime_ns = vm->outcome.uptime_ns;
-    vm->record.image_size = vm->outcome.image_size;
+    vm->record.paused_ns = vm->outcome.paused_ns;
+    vm->record.machine = vm->outcome.machine;
     vm->record.end = vm->outcome.end;
     vm->record.stopped_by = vm->stopped_by;
     registry_vm_ended(vm->registry, vm);
@@ -259,6 +396,12 @@ void vm_handle_news(struct vm *vm, unsigned news)
     vm_ref(vm);
     if (news & VM_NEWS_RUNNING)
         handle_running(vm);
+    if (news & VM_NEWS_STANDS)
+        handle_stands(vm);
+    if (news & VM_NEWS_GOES_ON)
+        handle_goes_on(vm);
+    if (news & VM_NEWS_ROOM)
+        notify(vm, VM_NOTICE_ROOM);
     if (news & VM_NEWS_OUTPUT && vm->pace && vm->output_watchers > 0)
         tell_output(vm);
     if (news & VM_NEWS_ENDED)

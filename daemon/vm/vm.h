@@ -14,13 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kvm/boot.h"
+#include "image/image.h"
 #include "kvm/kvm_host.h"
 #include "kvm/vcpu_kick.h"
 #include "util/error.h"
 #include "util/list.h"
 #include "util/worker.h"
 #include "vm/doorbell.h"
+#include "vm/input_queue.h"
 #include "vm/vm_file.h"
 #include "vm/vm_record.h"
 #include "vm/vm_state.h"
@@ -29,24 +30,44 @@ struct event;
 struct event_base;
 struct registry;
 
-/* How an image is to be read. */
-enum vm_format {
-    VM_FORMAT_AUTO,
-    VM_FORMAT_FLAT,
+/* What is around the guest's CPU. */
+enum vm_machine {
+    VM_MACHINE_AUTO, /* what guests of the image's format expect */
+    VM_MACHINE_BARE, /* no interrupt controller: HLT ends the VM */
+    VM_MACHINE_PC,
 };
 
-/* What a start asks for. Constant once the VM exists, save that the VM's thread releases the image.
- */
+enum { VM_MODULES_MAX = 14 }; /* with image and initrd, as many as there may be descriptors */
+
+/* A file that goes into the guest. All owned. */
+struct vm_source {
+    int fd;          /* or -1: */
+    char *path;      /* below the config's image_directory */
+    char *name;      /* for people; never NULL */
+    char *arguments; /* of a module; NULL: none */
+};
+
+/* What a start asks for. Constant once the VM exists, save that the VM's thread releases what is to
+ * be loaded. */
 struct vm_config {
     bool named;                 /* false: it gets a name */
     char name[VM_NAME_MAX + 2]; /* room to see that one is too long */
-    char image[VM_IMAGE_MAX + 1];
-    int image_fd;          /* the image, or -1: */
-    char *image_directory; /* the image is the file image_path in here; both owned */
-    char *image_path;
-    enum vm_format format;
+    struct vm_source image;
+    bool has_initrd;
+    struct vm_source initrd;
+    struct vm_source modules[VM_MODULES_MAX];
+    size_t module_count;
+    char *append;          /* command line; NULL: none; owned */
+    char *image_directory; /* NULL: no source has a path; owned */
+    enum image_format format;
+    bool mode_given;
     enum boot_mode mode;
+    bool load_given;
     gpa_t load;
+    bool entry_given;
+    gpa_t entry;
+    enum vm_machine machine;
+    unsigned cpus;
     uint64_t memory_bytes;  /* whole pages */
     uint64_t ring_capacity; /* a power of two */
     uint64_t timeout_ms;    /* 0: none */
@@ -55,20 +76,25 @@ struct vm_config {
 
 /* Bits of news, VM's thread to loop. */
 enum vm_news {
-    VM_NEWS_RUNNING = 1, /* the first instruction is about to run; outcome.started_* are set */
-    VM_NEWS_OUTPUT = 2,  /* there is output, and output_wanted said to tell */
-    VM_NEWS_ENDED = 4,   /* outcome and the output are final */
-    VM_NEWS_GONE = 8,    /* the thread holds nothing any more; the last news */
+    VM_NEWS_RUNNING = 1,  /* the first instruction is about to run; outcome.started_* are set */
+    VM_NEWS_OUTPUT = 2,   /* there is output, and output_wanted said to tell */
+    VM_NEWS_ENDED = 4,    /* outcome and the output are final */
+    VM_NEWS_GONE = 8,     /* the thread holds nothing any more; the last news */
+    VM_NEWS_STANDS = 16,  /* it is paused: outcome.stopped is set */
+    VM_NEWS_GOES_ON = 32, /* it is not any more */
+    VM_NEWS_ROOM = 64,    /* there is room for input, and input_wanted said to tell */
 };
 
 /* What the VM's thread found out. [vm] until the news that says it is set, then [loop]. */
 struct vm_outcome {
     int start_error; /* negative errno: the guest never ran */
-    uint64_t image_size;
+    struct vm_machine_record machine;
     int64_t started_ns; /* realtime */
     int64_t ended_ns;   /* realtime */
     uint64_t uptime_ns;
+    uint64_t paused_ns;
     struct guest_end end;
+    struct register_dump stopped; /* where it stands, paused */
 };
 
 struct vm {
@@ -80,11 +106,15 @@ struct vm {
 
     /* between the threads */
     struct doorbell_button button;
-    struct vcpu_kick kick;
-    _Atomic unsigned requests;     /* not 0: the VM's thread is to end the guest */
-    _Atomic bool output_wanted;    /* the loop wants VM_NEWS_OUTPUT for the next byte */
-    enum guest_end_reason stop_as; /* [loop] before requests is set, then [vm] */
-    struct vm_peer stopped_by;     /* likewise */
+    struct vcpu_kick *kicks;        /* config.cpus of them; NULL: it has no thread */
+    _Atomic unsigned end_request;   /* not 0: the guest is to end */
+    _Atomic unsigned pause_request; /* not 0: it is to stand still */
+    _Atomic bool input_news;        /* input has come that the VM's thread has not looked for */
+    _Atomic bool input_wanted;      /* the loop wants VM_NEWS_ROOM when input was read */
+    _Atomic(struct input_queue *) input; /* NULL: nothing was ever sent */
+    _Atomic bool output_wanted;          /* the loop wants VM_NEWS_OUTPUT for the next byte */
+    enum guest_end_reason stop_as;       /* [loop] before end_request is set, then [vm] */
+    struct vm_peer stopped_by;           /* likewise */
     struct vm_outcome outcome;
     struct vm_file *file; /* [vm] until VM_NEWS_RUNNING or _ENDED; NULL: it could not be created */
 
@@ -94,6 +124,8 @@ struct vm {
     bool file_ready;          /* [loop] file may be used */
     bool removed;             /* [loop] no longer in the registry */
     int64_t started_mono_ns;  /* [loop] */
+    int64_t stands_mono_ns;   /* [loop] since when it is paused; 0: it is not */
+    uint64_t stood_ns;        /* [loop] how long it was, before */
     struct list link;         /* [loop] among the registry's VMs, by id */
     struct list ended_link;   /* [loop] among the ended, oldest end first */
     struct list observers;    /* [loop] */
@@ -108,6 +140,7 @@ struct vm {
 enum vm_notice {
     VM_NOTICE_STATE = 1,
     VM_NOTICE_OUTPUT = 2,
+    VM_NOTICE_ROOM = 4, /* for input; to who has called vm_want_room() */
 };
 
 /* Embedded in who wants to know. It may stop observing, itself or others, in notify. */
@@ -116,8 +149,11 @@ struct vm_observer {
     void (*notify)(struct vm_observer *observer, struct vm *vm, unsigned notice);
 };
 
-/* Releases the image of a config. A config that was taken is the VM's. */
+/* Releases what a config owns. A config that was taken is the VM's. */
 void vm_config_deinit(struct vm_config *config);
+
+/* A config with nothing in it. */
+#define VM_CONFIG_NONE ((struct vm_config){ .image.fd = -1, .initrd.fd = -1 })
 
 struct vm *vm_ref(struct vm *vm);
 void vm_unref(struct vm *vm);
@@ -139,7 +175,10 @@ const struct output_ring *vm_ring(const struct vm *vm);
 /* The statistics, or NULL likewise. */
 const struct exit_stats *vm_stats(const struct vm *vm);
 
-/* From start to end, or to now. */
+/* What else is in its file, or NULL likewise. */
+const struct vm_file_header *vm_header(const struct vm *vm);
+
+/* From start to end, or to now; the time it was paused does not count. */
 uint64_t vm_uptime_ns(const struct vm *vm);
 
 /*
@@ -147,6 +186,30 @@ uint64_t vm_uptime_ns(const struct vm *vm);
  * nothing for a VM that is ending or has. by: who asked.
  */
 void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *by);
+
+/* Has the guest stand still. It is paused once its state says so, unless it ends before. Errors:
+ * -EBUSY (it does not run). */
+int vm_pause(struct vm *vm, struct error *err);
+
+/* Lets it go on; likewise. Errors: -EBUSY (it is not paused). */
+int vm_resume(struct vm *vm, struct error *err);
+
+/*
+ * Sends input to the guest: as many of size bytes as there is room for, *ret_taken. eof: nothing
+ * more will come after them, if there was room for all. Errors: -EBUSY (it has ended, or its input
+ * has), -ENOMEM.
+ */
+int vm_input(struct vm *vm, const void *data, size_t size, bool eof, size_t *ret_taken,
+             struct error *err);
+
+/* Observers are to be told, once, when input was read. */
+void vm_want_room(struct vm *vm);
+
+/* The input that waits, or NULL: there never was any. Not after vm_unref(). */
+const struct input_queue *vm_input_queue(const struct vm *vm);
+
+/* How long it was paused, so far. */
+uint64_t vm_paused_ns(const struct vm *vm);
 
 /* For the registry: starts the VM's thread. Errors: -EAGAIN (no more threads). */
 int vm_spawn(struct vm *vm, struct error *err);

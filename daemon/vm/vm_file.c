@@ -145,13 +145,17 @@ static bool is_terminated(const char *text, size_t size)
 
 static bool record_is_sound(const struct vm_record *record, uint64_t id)
 {
+    const struct vm_machine_record *machine = &record->machine;
     bool sound = record->id == id && (unsigned)record->end.reason < GUEST_END_COUNT &&
                  record->end.registers.count <= REGISTER_DUMP_MAX && record->created_ns >= 0 &&
                  record->started_ns >= 0 && record->ended_ns >= 0 &&
                  is_terminated(record->name, sizeof(record->name)) &&
                  is_terminated(record->image, sizeof(record->image)) &&
-                 is_terminated(record->format, sizeof(record->format)) &&
-                 is_terminated(record->mode, sizeof(record->mode)) &&
+                 is_terminated(machine->format, sizeof(machine->format)) &&
+                 is_terminated(machine->mode, sizeof(machine->mode)) &&
+                 is_terminated(machine->machine, sizeof(machine->machine)) &&
+                 is_terminated(machine->note, sizeof(machine->note)) &&
+                 record->end.registers.code_size <= REGISTER_DUMP_CODE_MAX &&
                  is_terminated(record->end.message, sizeof(record->end.message));
 
     for (uint64_t i = 0; sound && i < record->end.registers.count; i++)

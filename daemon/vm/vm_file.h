@@ -15,14 +15,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "device/post.h"
 #include "kvm/exit_stats.h"
 #include "util/error.h"
+#include "util/note.h"
 #include "vm/output_ring.h"
 #include "vm/vm_record.h"
 #include "vm/vm_state.h"
 
 #define VM_FILE_MAGIC UINT64_C(0x31454c4946444d56) /* "VMDFILE1", little-endian */
-enum { VM_FILE_LAYOUT = 1 };
+enum { VM_FILE_LAYOUT = 2 };
 
 #define VM_FILE_ID_MAX                                                                             \
     ((uint64_t)INT64_MAX / 2) /* ids above were never given, nor ever will be                      \
@@ -33,6 +35,8 @@ struct vm_file_header {
     uint32_t layout;
     _Atomic uint32_t state; /* an enum vm_state; written after what belongs to it */
     struct output_ring_state ring;
+    struct note ring_note;  /* why an output ring of the guest's was refused or ended */
+    struct post_codes post; /* written while the guest runs */
     struct vm_record record;
 };
 

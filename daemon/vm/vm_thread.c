@@ -2,146 +2,225 @@
  * The VM's thread: makes the guest's machine, runs it, tells the loop, takes it down.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/openat2.h>
-
-#include "device/console.h"
-#include "device/hypercall.h"
-#include "device/uart16550.h"
-#include "guests/hypercall.h"
-#include "image/flat.h"
+#include "board/board.h"
 #include "kvm/machine.h"
-#include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/escape.h"
 #include "util/schedule.h"
+#include "vm/poll_brake.h"
+#include "vm/sources.h"
 #include "vm/vm.h"
 
-/* What only this thread touches. */
+/* What only the guest's threads touch. */
 struct guest {
+    struct vm *vm;
     struct machine machine;
     bool machine_ready;
     struct console console;
-    struct uart16550 uart;
-    struct hypercall_device hypercalls;
+    struct poll_brake brake;
+    struct board *board;
 };
 
-/* The console: into the ring; the loop is woken only if it said that it waits. */
+/* The console: output into the ring; the loop is woken only if it said that it waits. */
 static void append_output(void *context, const void *data, size_t size)
 {
-    struct vm *vm = context;
+    struct guest *guest = context;
+    struct vm *vm = guest->vm;
 
+    poll_brake_release(&guest->brake);
     output_ring_append(&vm->file->ring, data, size);
     if (atomic_load(&vm->output_wanted) && atomic_exchange(&vm->output_wanted, false))
         doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_OUTPUT);
 }
 
-static void add_devices(struct vm *vm, struct guest *guest)
+static size_t take_input(void *context, void *data, size_t size)
 {
-    const struct interrupt_line no_controller = { .set = NULL };
-    struct machine *machine = &guest->machine;
+    struct guest *guest = context;
+    struct vm *vm = guest->vm;
+    struct input_queue *queue = atomic_load(&vm->input);
+    size_t n = queue ? input_queue_take(queue, data, size) : 0;
 
-    guest->console = (struct console){ .write = append_output, .context = vm };
-    uart16550_init(&guest->uart, &guest->console, &no_controller);
-    bus_add(&machine->ports, (struct bus_range){
-                                 .base = UART_PORT,
-                                 .size = UART16550_REGISTERS,
-                                 .read = uart16550_read,
-                                 .write = uart16550_write,
-                                 .device = &guest->uart,
-                             });
-    guest->hypercalls = (struct hypercall_device){
+    if (n == 0)
+        return 0;
+    poll_brake_release(&guest->brake);
+    if (atomic_load(&vm->input_wanted) && atomic_exchange(&vm->input_wanted, false))
+        doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_ROOM);
+    return n;
+}
+
+static bool input_ended(void *context)
+{
+    struct guest *guest = context;
+    struct input_queue *queue = atomic_load(&guest->vm->input);
+
+    return queue && input_queue_is_at_end(queue);
+}
+
+static void brake_polling(void *context)
+{
+    struct guest *guest = context;
+    uint64_t nap_ns = poll_brake_poll(&guest->brake, clock_monotonic_ns());
+
+    if (nap_ns > 0 && !input_ended(guest))
+        machine_nap(&guest->machine, nap_ns);
+}
+
+/* The machine's owner. */
+
+static void on_kicked(void *context)
+{
+    struct guest *guest = context;
+
+    if (atomic_exchange(&guest->vm->input_news, false))
+        board_receive(guest->board);
+}
+
+static void on_exited(void *context)
+{
+    struct guest *guest = context;
+
+    board_drain(guest->board);
+}
+
+static void on_stands(void *context)
+{
+    struct guest *guest = context;
+    struct vm *vm = guest->vm;
+
+    vm->outcome.stopped = guest->machine.stopped;
+    atomic_store(&vm->file->header->state, (uint32_t)VM_PAUSED);
+    doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_STANDS);
+}
+
+static void on_goes_on(void *context)
+{
+    struct guest *guest = context;
+    struct vm *vm = guest->vm;
+
+    atomic_store(&vm->file->header->state, (uint32_t)VM_RUNNING);
+    doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_GOES_ON);
+}
+
+/* Making. */
+
+static const char *boot_mode_to_string(enum boot_mode mode)
+{
+    static const char *const words[] = {
+        [BOOT_REAL] = "real",
+        [BOOT_PROTECTED] = "protected",
+        [BOOT_LONG] = "long",
+        [BOOT_RESET] = "reset",
+    };
+
+    return words[mode];
+}
+
+static bool is_pc(const struct vm *vm, const struct image_kind *kind)
+{
+    return vm->config.machine == VM_MACHINE_AUTO ? kind->pc : vm->config.machine == VM_MACHINE_PC;
+}
+
+static int make_machine(struct vm *vm, struct guest *guest, bool pc, struct error *err)
+{
+    const struct machine_config config = {
+        .memory_bytes = vm->config.memory_bytes,
+        .cpus = vm->config.cpus,
+        .interrupts = pc,
+    };
+    const struct machine_owner owner = {
+        .end = &vm->end_request,
+        .pause = &vm->pause_request,
+        .kicked = on_kicked,
+        .exited = on_exited,
+        .stands = on_stands,
+        .goes_on = on_goes_on,
+        .context = guest,
+    };
+    int r;
+
+    if (config.cpus > 1 && !pc)
+        return error_set_about(err, "cpus", -EINVAL, "%u CPUs need machine 'pc'; 'bare' has one",
+                               config.cpus);
+    r = machine_init(&guest->machine, vm->host, &config, &owner, vm->file->stats, vm->kicks, err);
+    guest->machine_ready = r == 0;
+    return r;
+}
+
+static int make_board(struct vm *vm, struct guest *guest, bool pc, struct error *err)
+{
+    const struct board_config config = {
+        .pc = pc,
+        .coalesce = vm->config.coalesce,
         .console = &guest->console,
-        .stats = vm->file->stats,
-        .end = &machine->end,
+        .post = &vm->file->header->post,
+        .ring_note = &vm->file->header->ring_note,
         .vm_id = vm->record.id,
         .vm_name = vm->record.name,
     };
-    machine->hypercall = hypercall_device_call;
-    machine->hypercall_device = &guest->hypercalls;
-    if (vm->config.coalesce)
-        machine_coalesce(machine, IO_SPACE_PORT, UART_PORT);
-}
 
-/* A file of the image directory and nothing outside of it, whatever the path says. */
-static int open_in_directory(const struct vm_config *config, struct error *err)
-{
-    struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    guest->console = (struct console){
+        .write = append_output,
+        .read = take_input,
+        .ended = input_ended,
+        .starved = brake_polling,
+        .context = guest,
     };
-    _cleanup_close_ int directory = open(config->image_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    char path[128]; /* the client's: it goes into the log */
-    int fd;
-
-    if (directory < 0)
-        return error_set(err, -ENOEXEC, "cannot open the image directory '%s': %s",
-                         config->image_directory, strerror(errno));
-    fd = (int)syscall(SYS_openat2, directory, config->image_path, &how, sizeof(how));
-    if (fd < 0)
-        return error_set(
-            err, -ENOEXEC, "cannot open '%s' in the image directory: %s",
-            escape_text(config->image_path, strlen(config->image_path), path, sizeof(path)),
-            errno == EXDEV ? "it leads outside of it" : strerror(errno));
-    return fd;
+    return board_new(&guest->machine, &config, &guest->board, err);
 }
 
-static int check_image(int fd, uint64_t *ret_size, struct error *err)
+static void describe(struct vm *vm, const struct image_kind *kind, const struct boot *boot, bool pc)
 {
-    struct stat st;
+    struct vm_machine_record *machine = &vm->outcome.machine;
 
-    if (fstat(fd, &st) < 0)
-        return error_set(err, -ENOEXEC, "cannot look at the image: %s", strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return error_set(err, -ENOEXEC, "the image is a directory");
-    if (!S_ISREG(st.st_mode))
-        return error_set(err, -ENOEXEC, "the image is not a regular file");
-    *ret_size = (uint64_t)st.st_size;
-    return 0;
+    snprintf(machine->format, sizeof(machine->format), "%s", image_format_to_string(kind->format));
+    snprintf(machine->machine, sizeof(machine->machine), "%s", pc ? "pc" : "bare");
+    snprintf(machine->note, sizeof(machine->note), "%s", kind->note);
+    if (boot)
+        snprintf(machine->mode, sizeof(machine->mode), "%s", boot_mode_to_string(boot->mode));
 }
 
-static int load_image(struct vm *vm, struct guest *guest, struct error *err)
+static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_request *request,
+                         struct error *err)
 {
-    const struct vm_config *config = &vm->config;
-    _cleanup_close_ int opened = -1;
-    int fd = config->image_fd;
+    struct image_kind kind;
     struct boot boot;
+    bool pc;
     int r;
 
-    if (fd < 0) {
-        fd = opened = open_in_directory(config, err);
-        if (fd < 0)
-            return fd;
-    }
-    r = check_image(fd, &vm->outcome.image_size, err);
+    vm->outcome.machine.image_size = request->image.size;
+    r = image_recognise(request, &kind, err);
+    if (r < 0)
+        return r;
+    pc = is_pc(vm, &kind);
+    describe(vm, &kind, NULL, pc);
+    r = make_machine(vm, guest, pc, err);
     if (r == 0)
-        r = flat_load(&guest->machine.memory, fd, vm->outcome.image_size, config->load, &boot, err);
-    if (r == 0)
-        r = machine_boot(&guest->machine, &boot, err);
-    return r;
+        r = image_load(request, kind.format, &guest->machine.memory, &boot, err);
+    if (r < 0)
+        return r;
+    describe(vm, &kind, &boot, pc);
+    r = make_board(vm, guest, pc, err);
+    return r < 0 ? r : machine_boot(&guest->machine, &boot, err);
 }
 
 static int make_guest(struct vm *vm, struct guest *guest, struct error *err)
 {
+    struct sources sources;
     int r;
 
+    vm->outcome.machine = vm->record.machine;
     r = vm_file_create(vm->directory_fd, &vm->record, vm->config.ring_capacity, &vm->file, err);
     if (r < 0)
         return r;
-    r = machine_init(&guest->machine, vm->host, vm->config.memory_bytes, vm->file->stats, &vm->kick,
-                     err);
-    if (r < 0)
-        return r;
-    guest->machine_ready = true;
-    add_devices(vm, guest);
-    return load_image(vm, guest, err);
+    r = sources_open(&sources, &vm->config, err);
+    if (r == 0)
+        r = make_guest_of(vm, guest, &sources.request, err);
+    sources_close(&sources);
+    return r;
 }
 
 static void run_guest(struct vm *vm, struct guest *guest)
@@ -150,13 +229,15 @@ static void run_guest(struct vm *vm, struct guest *guest)
 
     vm->outcome.started_ns = clock_realtime_ns();
     vm->file->header->record.started_ns = vm->outcome.started_ns;
-    vm->file->header->record.image_size = vm->outcome.image_size;
+    vm->file->header->record.machine = vm->outcome.machine;
     atomic_store(&vm->file->header->state, (uint32_t)VM_RUNNING);
     doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_RUNNING);
     schedule_background();
 
-    machine_run(&guest->machine, &vm->requests);
-    vm->outcome.uptime_ns = (uint64_t)(clock_monotonic_ns() - started);
+    machine_run(&guest->machine, vm->kicks);
+    board_drain(guest->board);
+    vm->outcome.paused_ns = guest->machine.stood_ns;
+    vm->outcome.uptime_ns = (uint64_t)(clock_monotonic_ns() - started) - vm->outcome.paused_ns;
     vm->outcome.end = guest->machine.end;
 }
 
@@ -185,7 +266,8 @@ static void record_outcome(struct vm *vm)
 
     header->record.ended_ns = vm->outcome.ended_ns;
     header->record.uptime_ns = vm->outcome.uptime_ns;
-    header->record.image_size = vm->outcome.image_size;
+    header->record.paused_ns = vm->outcome.paused_ns;
+    header->record.machine = vm->outcome.machine;
     header->record.end = vm->outcome.end;
     if (vm->outcome.end.reason == GUEST_END_STOPPED || vm->outcome.end.reason == GUEST_END_KILLED)
         header->record.stopped_by = vm->stopped_by;
@@ -195,12 +277,12 @@ static void record_outcome(struct vm *vm)
 void *vm_thread_main(void *argument)
 {
     struct vm *vm = argument;
-    struct guest guest = { .machine_ready = false };
+    struct guest guest = { .vm = vm };
     struct error err = { 0 };
     int r;
 
     r = make_guest(vm, &guest, &err);
-    vm_config_deinit(&vm->config); /* the image is loaded: its descriptor is not kept */
+    vm_config_deinit(&vm->config); /* what is loaded is loaded: no descriptor is kept */
     if (r == 0) {
         run_guest(vm, &guest);
         if (vm->outcome.end.reason == GUEST_END_NONE)
@@ -217,6 +299,7 @@ void *vm_thread_main(void *argument)
     /* nobody waits for this any more: readers have all there is, and the loop has answered; but
      * what it locks in the kernel, others may want */
     schedule_hurry(gettid());
+    board_free(guest.board);
     if (guest.machine_ready)
         machine_deinit(&guest.machine);
     if (vm->file)

@@ -351,7 +351,7 @@ def test_positional_parameters_go_in_the_order_of_the_description(rpc: Connectio
     assert chunk == {"offset": 0, "data": "", "next": 0, "end": True}
 
 
-@pytest.mark.parametrize("parameter, value", [("format", "elf"), ("mode", "long"), ("coalesce", 1)])
+@pytest.mark.parametrize("parameter, value", [("format", "coff"), ("mode", "virtual"), ("coalesce", 1)])
 def test_words_that_are_not_known_are_refused(
     rpc: Connection, parameter: str, value: object
 ) -> None:

@@ -89,12 +89,12 @@ static void range_holds_its_first_and_last_address_and_no_other(void **state)
 
     (void)state;
     add_memory(&bus, 0x100, 8, &device);
-    assert_false(bus_has(&bus, 0xff));
-    assert_true(bus_has(&bus, 0x100));
-    assert_true(bus_has(&bus, 0x107));
-    assert_false(bus_has(&bus, 0x108));
-    assert_false(bus_has(&bus, 0));
-    assert_false(bus_has(&bus, UINT64_MAX));
+    assert_false(bus_has(&bus, IO_OUT, 0xff));
+    assert_true(bus_has(&bus, IO_OUT, 0x100));
+    assert_true(bus_has(&bus, IO_OUT, 0x107));
+    assert_false(bus_has(&bus, IO_OUT, 0x108));
+    assert_false(bus_has(&bus, IO_OUT, 0));
+    assert_false(bus_has(&bus, IO_OUT, UINT64_MAX));
 }
 
 static void range_may_begin_at_0_or_end_at_the_last_address(void **state)

@@ -221,7 +221,7 @@ static void compare_type(const struct comparison *comparison)
         [RPC_BOOL] = { "boolean", NULL }, [RPC_UINT] = { "integer", NULL },
         [RPC_TEXT] = { "string", NULL },  [RPC_WORD] = { "string", NULL },
         [RPC_VM] = { NULL, "VmRef" },     [RPC_POSITION] = { NULL, "From" },
-        [RPC_IMAGE] = { NULL, "Image" },
+        [RPC_IMAGE] = { NULL, "Image" },  [RPC_IMAGES] = { NULL, "Modules" },
     };
     enum rpc_param_type type = comparison->row->type;
 
@@ -287,6 +287,7 @@ static void compare_default(const struct comparison *comparison)
     case RPC_TEXT:
     case RPC_VM:
     case RPC_IMAGE:
+    case RPC_IMAGES:
         agree = !fallback;
         break;
     case RPC_END:
@@ -338,6 +339,7 @@ static void check_offset(const struct comparison *comparison)
         [RPC_VM] = { sizeof(struct vm *), _Alignof(struct vm *) },
         [RPC_POSITION] = { sizeof(struct rpc_position), _Alignof(struct rpc_position) },
         [RPC_IMAGE] = { sizeof(struct rpc_image), _Alignof(struct rpc_image) },
+        [RPC_IMAGES] = { sizeof(struct rpc_images), _Alignof(struct rpc_images) },
     };
     const struct rpc_param *row = comparison->row;
 

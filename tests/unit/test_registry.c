@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "memfd.h"
 #include "temporary_directory.h"
 #include "util/log.h"
 #include "util/worker.h"
@@ -117,11 +118,14 @@ static int end_and_tear_down(void **state)
 static int start(struct world *world, const char *name, uint64_t memory_bytes,
                  uint64_t ring_capacity, struct vm **ret, struct error *err)
 {
-    struct vm_config config = { .named = name != NULL,
-                                .image_fd = -1,
-                                .memory_bytes = memory_bytes,
-                                .ring_capacity = ring_capacity };
+    struct vm_config config = VM_CONFIG_NONE;
 
+    config.named = name != NULL;
+    config.image.name = strdup("");
+    config.image.fd = memfd_of("\xf4", 1);
+    config.cpus = 1;
+    config.memory_bytes = memory_bytes;
+    config.ring_capacity = ring_capacity;
     if (name)
         snprintf(config.name, sizeof(config.name), "%s", name);
     return registry_start_vm(world->registry, &config, &caller, ret, err);
@@ -477,11 +481,12 @@ static void more_than_the_limits_allow_is_refused_with_the_setting(void **state)
 
 static void image_by_path_needs_an_image_directory(void **state)
 {
-    struct vm_config config = { .image_fd = -1, .image_path = strdup("a.bin") };
+    struct vm_config config = VM_CONFIG_NONE;
     struct world *world = *state;
     struct vm *vm = NULL;
     struct error err;
 
+    config.image.path = strdup("a.bin");
     assert_int_equal(registry_start_vm(world->registry, &config, &caller, &vm, &err), -EINVAL);
     assert_string_equal(err.about, "image");
     assert_string_equal(err.text, "no image directory is configured (setting 'image-dir'): pass "

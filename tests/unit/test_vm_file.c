@@ -60,8 +60,8 @@ static struct vm_record make_record(uint64_t id)
         .id = id,
         .name = "lab1",
         .image = "multiplication.bin",
-        .format = "flat",
-        .mode = "real",
+        .machine = { .format = "flat", .mode = "real", .machine = "bare" },
+        .cpus = 1,
         .memory_bytes = 1024 * 1024,
         .created_ns = 1700000000000000000,
         .owner = { .uid = 1000, .gid = 100, .pid = 4711 },
@@ -367,7 +367,7 @@ static void file_cut_at_any_length_is_refused(void **state)
 
 static void file_of_another_layout_is_refused(void **state)
 {
-    static const char sentence[] = "it is not of layout 1, which this vmmd reads";
+    static const char sentence[] = "it is not of layout 2, which this vmmd reads";
     struct vm_file *file = create(state, 7, CAPACITY);
 
     file->header->layout = VM_FILE_LAYOUT + 1;
@@ -442,8 +442,10 @@ static void record_with_a_field_that_cannot_be_is_refused(void **state)
         FIELD(record.id),
         FIELD(record.name),
         FIELD(record.image),
-        FIELD(record.format),
-        FIELD(record.mode),
+        FIELD(record.machine.format),
+        FIELD(record.machine.mode),
+        FIELD(record.machine.machine),
+        FIELD(record.machine.note),
         FIELD(record.created_ns),
         FIELD(record.started_ns),
         FIELD(record.ended_ns),
@@ -451,6 +453,7 @@ static void record_with_a_field_that_cannot_be_is_refused(void **state)
         FIELD(record.end.message),
         FIELD(record.end.registers.count),
         FIELD(record.end.registers.rows[0].name),
+        FIELD(record.end.registers.code_size),
     };
 #undef FIELD
     struct vm_file *file = create(state, 7, CAPACITY);

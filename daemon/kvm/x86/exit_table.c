@@ -6,34 +6,58 @@
 #include "guests/hypercall.h"
 #include "kvm/arch.h"
 #include "kvm/machine.h"
+#include "kvm/x86/registers.h"
 
-/* OUT of a byte to the hypercall port: the number is in AL, the argument in BX. */
-static void exit_hypercall(struct machine *machine, const uint8_t *numbers, unsigned count)
+/* OUTs of a byte to the hypercall port, from the first on that is not done: the number is in AL. */
+static void exit_hypercall(struct vcpu *vcpu)
 {
-    uint64_t argument = machine->run->s.regs.regs.rbx & 0xffff;
+    struct machine *machine = vcpu->machine;
+    const uint8_t *numbers = (uint8_t *)vcpu->run + vcpu->run->io.data_offset;
 
-    exit_stats_count_io(machine->stats, IO_SPACE_PORT, IO_OUT, HYPERCALL_PORT, true);
-    for (unsigned i = 0; i < count && machine->end.reason == GUEST_END_NONE; i++)
-        machine->hypercall(machine->hypercall_device, numbers[i], argument);
+    vcpu->again = NULL;
+    while (vcpu->io_done < vcpu->run->io.count && machine->end.reason == GUEST_END_NONE) {
+        const struct hypercall call = {
+            .number = numbers[vcpu->io_done],
+            .argument = vcpu->run->s.regs.regs.rbx & 0xffff,
+        };
+        uint64_t result;
+
+        switch (machine->hypercall(machine->hypercall_device, vcpu, &call, &result)) {
+        case HYPERCALL_DONE:
+            break;
+        case HYPERCALL_RESULT:
+            registers_set_result(vcpu, result);
+            break;
+        case HYPERCALL_WORD:
+            registers_set_word(vcpu, (uint16_t)result);
+            break;
+        case HYPERCALL_WAIT:
+            vcpu->again = exit_hypercall;
+            return;
+        }
+        vcpu->io_done++;
+    }
 }
 
-static void exit_io(struct machine *machine)
+static void exit_io(struct vcpu *vcpu)
 {
-    struct kvm_run *run = machine->run;
-    uint8_t *data = (uint8_t *)run + run->io.data_offset;
+    struct kvm_run *run = vcpu->run;
 
-    if (run->io.port == HYPERCALL_PORT && run->io.direction == KVM_EXIT_IO_OUT && run->io.size == 1)
-        exit_hypercall(machine, data, run->io.count);
-    else
-        machine_access(machine, IO_SPACE_PORT,
-                       run->io.direction == KVM_EXIT_IO_OUT ? IO_OUT : IO_IN, run->io.port, data,
-                       run->io.size, run->io.count);
+    if (run->io.port == HYPERCALL_PORT && run->io.direction == KVM_EXIT_IO_OUT &&
+        run->io.size == 1) {
+        exit_stats_count_io(vcpu->machine->stats, IO_SPACE_PORT, IO_OUT, HYPERCALL_PORT, true);
+        exit_hypercall(vcpu);
+        return;
+    }
+    machine_access(vcpu->machine, IO_SPACE_PORT,
+                   run->io.direction == KVM_EXIT_IO_OUT ? IO_OUT : IO_IN, run->io.port,
+                   (uint8_t *)run + run->io.data_offset, run->io.size, run->io.count);
 }
 
 /* Without an interrupt controller in the kernel, nothing is left that could wake the CPU. */
-static void exit_hlt(struct machine *machine)
+static void exit_hlt(struct vcpu *vcpu)
 {
-    guest_end_set(&machine->end, GUEST_END_HALTED, 0, "the guest halted");
+    guest_end_set(&vcpu->machine->end, GUEST_END_HALTED, 0, "the guest halted");
 }
 
 const exit_fn arch_exit_table[] = {

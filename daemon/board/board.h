@@ -1,0 +1,43 @@
+/*
+ * Board: the devices of a guest's machine, each at its place; one per architecture.
+ *
+ * Unless said otherwise: on the threads of the machine's vCPUs, its lock held, or before they run.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "device/console.h"
+#include "device/post.h"
+#include "util/error.h"
+#include "util/note.h"
+
+struct board;
+struct machine;
+
+struct board_config {
+    bool pc; /* all that a PC has, and not just what a guest needs to print and to read */
+    bool coalesce;
+    const struct console *console; /* where the guest prints and reads */
+    struct post_codes *post;       /* where its POST codes go */
+    struct note *ring_note;        /* why an output ring of its was refused or ended */
+    uint64_t vm_id;                /* for the log */
+    const char *vm_name;
+};
+
+/*
+ * Puts the devices on the machine's buses, and what the guest looks for in memory into it, whose
+ * image is loaded. What config points to must outlive the board, and so must the machine.
+ * The VM's thread. Errors: -ENOMEM, -ENOEXEC (no room in the guest's memory).
+ */
+int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
+              struct error *err);
+
+/* Accepts NULL. The VM's thread; no vCPU runs. */
+struct board *board_free(struct board *board);
+
+/* The console may have input. */
+void board_receive(struct board *board);
+
+/* A vCPU came out of the guest: takes what is in the guest's output ring. */
+void board_drain(struct board *board);
