@@ -174,7 +174,7 @@ static int queue_line(struct connection *connection, const struct line *line, st
     struct json_object *value;
     int r;
 
-    r = message_parse(line->text, line->length, &value, &fault);
+    r = message_parse_answer(line->text, line->length, &value, &fault);
     if (r == -EINVAL)
         return error_set(err, -EPROTO, "what vmmd sent is not JSON: %s, at byte %zu of a line",
                          fault.what, fault.offset);

@@ -11,7 +11,9 @@ struct scanner {
     const char *text;
     size_t length;
     size_t at;
-    unsigned depth, depth_max;
+    struct json_text_limits limits;
+    unsigned depth;
+    size_t values;
     uint64_t objects; /* bit i: level i is an object, not an array */
     bool has_nul;     /* the string scanned last holds \u0000 */
     struct json_text_fault *fault;
@@ -297,7 +299,7 @@ static bool scan_open(struct scanner *s)
 {
     uint64_t level;
 
-    if (s->depth == s->depth_max)
+    if (s->depth == s->limits.depth)
         return fault(s, "arrays and objects are nested too deeply");
     level = (uint64_t)1 << s->depth++;
     s->objects = peek(s) == '{' ? s->objects | level : s->objects & ~level;
@@ -322,6 +324,8 @@ static bool scan_value(struct scanner *s)
         bool opened; /* and nothing is in it yet: no comma before the first */
 
         skip_space(s);
+        if (s->values++ == s->limits.values)
+            return fault(s, "a line may not hold that many values");
         opened = peek(s) == '[' || peek(s) == '{';
         if (opened ? !scan_open(s) : !scan_scalar(s))
             return false;
@@ -338,16 +342,18 @@ static bool scan_value(struct scanner *s)
     }
 }
 
-int json_text_check(const char *text, size_t length, unsigned depth_max,
+int json_text_check(const char *text, size_t length, struct json_text_limits limits,
                     struct json_text_fault *ret_fault)
 {
     struct scanner s = {
         .text = text,
         .length = length,
-        .depth_max = depth_max < DEPTH_LIMIT ? depth_max : DEPTH_LIMIT,
+        .limits = limits,
         .fault = ret_fault,
     };
 
+    if (s.limits.depth > DEPTH_LIMIT)
+        s.limits.depth = DEPTH_LIMIT;
     if (!scan_value(&s))
         return -EINVAL;
     skip_space(&s);

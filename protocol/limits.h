@@ -7,6 +7,7 @@
 
 #define PROTOCOL_LINE_MAX   (1024 * 1024) /* bytes in one JSON text, its LF not counted */
 #define PROTOCOL_DEPTH_MAX  16            /* arrays and objects inside one another */
+#define PROTOCOL_VALUES_MAX 16384         /* values in a line of requests: each may cost 1 KiB */
 #define PROTOCOL_ID_MAX     256           /* bytes of a request's id that is a string */
 #define PROTOCOL_BATCH_MAX  128           /* requests in one batch (JSON-RPC 2.0 section 6) */
 #define PROTOCOL_FDS_MAX    16            /* descriptors that may come with one line */

@@ -1,18 +1,20 @@
 #include "protocol/message.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "protocol/limits.h"
 
-int message_parse(const char *text, size_t length, struct json_object **ret,
-                  struct json_text_fault *ret_fault)
+static int parse(const char *text, size_t length, size_t values_max, struct json_object **ret,
+                 struct json_text_fault *ret_fault)
 {
+    const struct json_text_limits limits = { .depth = PROTOCOL_DEPTH_MAX, .values = values_max };
     struct json_tokener *tokener;
     struct json_object *value;
     int r;
 
-    r = json_text_check(text, length, PROTOCOL_DEPTH_MAX, ret_fault);
+    r = json_text_check(text, length, limits, ret_fault);
     if (r < 0)
         return r;
 
@@ -31,6 +33,18 @@ int message_parse(const char *text, size_t length, struct json_object **ret,
     if (r == 0)
         *ret = value;
     return r;
+}
+
+int message_parse(const char *text, size_t length, struct json_object **ret,
+                  struct json_text_fault *ret_fault)
+{
+    return parse(text, length, PROTOCOL_VALUES_MAX, ret, ret_fault);
+}
+
+int message_parse_answer(const char *text, size_t length, struct json_object **ret,
+                         struct json_text_fault *ret_fault)
+{
+    return parse(text, length, SIZE_MAX, ret, ret_fault);
 }
 
 static bool is_id(struct json_object *id)

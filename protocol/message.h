@@ -21,10 +21,14 @@ struct message_request {
     bool has_id;                /* false: a notification, which is never answered (section 4.1) */
 };
 
-/* Parses one line. Nesting up to PROTOCOL_DEPTH_MAX. JSON null is *ret == NULL.
- * Errors: -EINVAL (*ret_fault says where and why), -ENOMEM. */
+/* Parses one line of requests. Nesting up to PROTOCOL_DEPTH_MAX, up to PROTOCOL_VALUES_MAX values.
+ * JSON null is *ret == NULL. Errors: -EINVAL (*ret_fault says where and why), -ENOMEM. */
 int message_parse(const char *text, size_t length, struct json_object **ret,
                   struct json_text_fault *ret_fault);
+
+/* The same of what vmmd sends, which may hold any number of values. */
+int message_parse_answer(const char *text, size_t length, struct json_object **ret,
+                         struct json_text_fault *ret_fault);
 
 /*
  * Reads a parsed value as a request. Errors: -EINVAL, with *ret_why a static sentence; ret->id and

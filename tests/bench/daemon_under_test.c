@@ -123,7 +123,7 @@ static struct json_object *read_message(struct daemon_under_test *daemon)
         ssize_t n;
 
         if (line.kind == LINE_WHOLE) {
-            if (message_parse(line.text, line.length, &message, &fault) < 0)
+            if (message_parse_answer(line.text, line.length, &message, &fault) < 0)
                 errx(1, "vmmd sent something that is not JSON: %s", fault.what);
             return message;
         }

@@ -13,6 +13,7 @@ from harness.waiting import Deadline
 
 LINE_MAX = 1024 * 1024
 DEPTH_MAX = 16
+VALUES_MAX = 16384
 BATCH_MAX = 128
 
 
@@ -235,6 +236,17 @@ def test_line_without_end_is_refused_before_it_ends(daemon: Daemon, rpc: Connect
     assert daemon.resident_bytes() - before < BOUNDED
     rpc.send_bytes(b"\n")
     expect_silence(rpc)
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[]", b'{"a":0}', b"[0]", b"0", b'""', b"1.5"])
+def test_line_of_many_values_costs_bounded_memory(
+    daemon: Daemon, rpc: Connection, value: bytes
+) -> None:
+    for count in (1000, VALUES_MAX // 2 - 1, LINE_MAX // (len(value) + 1) - 1):
+        before = daemon.peak_resident_bytes()
+        answer = exchange(rpc, b"[" + b",".join([value] * count) + b"]")
+        assert error_name(answer) == ("invalid-request" if count < VALUES_MAX else "parse-error")
+        assert daemon.peak_resident_bytes() - before < BOUNDED
 
 
 def test_truncated_line_at_the_end_of_the_stream_is_no_json(rpc: Connection) -> None:

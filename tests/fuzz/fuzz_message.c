@@ -14,13 +14,14 @@
 /* Writes the value, reads it back, and requires that nothing changed. Takes the value. */
 static void require_round_trip(struct json_object *value)
 {
+    const struct json_text_limits limits = { .depth = PROTOCOL_DEPTH_MAX + 1, .values = SIZE_MAX };
     struct json_text_fault fault;
     struct json_object *again;
     const char *text, *text_again;
     size_t length, length_again;
 
     text = message_text(value, &length);
-    REQUIRE(json_text_check(text, length, PROTOCOL_DEPTH_MAX + 1, &fault) == 0);
+    REQUIRE(json_text_check(text, length, limits, &fault) == 0);
     REQUIRE(!memchr(text, '\n', length));
 
     again = json_tokener_parse(text);
@@ -34,6 +35,8 @@ static void require_round_trip(struct json_object *value)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    const struct json_text_limits limits = { .depth = PROTOCOL_DEPTH_MAX,
+                                             .values = PROTOCOL_VALUES_MAX };
     const char *line = (const char *)data;
     struct json_text_fault fault = { .offset = SIZE_MAX };
     struct json_object *value = NULL;
@@ -41,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *why;
     int r;
 
-    if (json_text_check(line, size, PROTOCOL_DEPTH_MAX, &fault) < 0) {
+    if (json_text_check(line, size, limits, &fault) < 0) {
         REQUIRE(fault.offset <= size && fault.what);
         REQUIRE(message_parse(line, size, &value, &fault) < 0 && !value);
         return 0;

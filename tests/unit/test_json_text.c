@@ -11,15 +11,15 @@
 enum { DEPTH = 8 };
 
 /* From memory of exactly that size, so that a sanitizer sees a read past the end. */
-static bool accepts(const char *text, size_t length, unsigned depth_max,
-                    struct json_text_fault *ret_fault)
+static bool accepts_within(const char *text, size_t length, struct json_text_limits limits,
+                           struct json_text_fault *ret_fault)
 {
     char *copy = malloc(length + (length == 0));
     int r;
 
     assert_non_null(copy);
     memcpy(copy, text, length);
-    r = json_text_check(copy, length, depth_max, ret_fault);
+    r = json_text_check(copy, length, limits, ret_fault);
     free(copy);
     if (r == 0)
         return true;
@@ -27,6 +27,14 @@ static bool accepts(const char *text, size_t length, unsigned depth_max,
     assert_non_null(ret_fault->what);
     assert_in_range(ret_fault->offset, 0, length);
     return false;
+}
+
+static bool accepts(const char *text, size_t length, unsigned depth_max,
+                    struct json_text_fault *ret_fault)
+{
+    const struct json_text_limits limits = { .depth = depth_max, .values = SIZE_MAX };
+
+    return accepts_within(text, length, limits, ret_fault);
 }
 
 static void assert_accepted_bytes(const char *text, size_t length)
@@ -286,6 +294,31 @@ static void neighbours_do_not_add_to_the_depth(void **state)
     (void)state;
     assert_true(accepts(text, strlen(text), 3, &fault));
     assert_false(accepts(text, strlen(text), 2, &fault));
+}
+
+static void counts_every_value_and_no_name(void **state)
+{
+    static const char text[] = "{\"a\":[1,\"b\",{},[]],\"c\":null}"; /* and an object around it */
+    struct json_text_limits limits = { .depth = DEPTH, .values = 7 };
+    struct json_text_fault fault;
+
+    (void)state;
+    assert_true(accepts_within(text, strlen(text), limits, &fault));
+    limits.values = 6;
+    assert_false(accepts_within(text, strlen(text), limits, &fault));
+    assert_int_equal(fault.offset, strlen("{\"a\":[1,\"b\",{},[]],\"c\":"));
+}
+
+static void refuses_one_value_more_than_allowed(void **state)
+{
+    const struct json_text_limits limits = { .depth = DEPTH, .values = 3 };
+    struct json_text_fault fault;
+
+    (void)state;
+    assert_true(accepts_within("[0,0]", 5, limits, &fault));
+    assert_false(accepts_within("[0,0,0]", 7, limits, &fault));
+    assert_string_equal(fault.what, "a line may not hold that many values");
+    assert_int_equal(fault.offset, 5);
 }
 
 static void endless_opening_brackets_cost_no_stack(void **state)
@@ -646,6 +679,8 @@ int main(void)
         cmocka_unit_test(nesting_is_accepted_at_the_limit_and_refused_above),
         cmocka_unit_test(empty_arrays_and_objects_count_as_levels),
         cmocka_unit_test(neighbours_do_not_add_to_the_depth),
+        cmocka_unit_test(counts_every_value_and_no_name),
+        cmocka_unit_test(refuses_one_value_more_than_allowed),
         cmocka_unit_test(endless_opening_brackets_cost_no_stack),
         cmocka_unit_test(accepts_every_form_of_number),
         cmocka_unit_test(refuses_what_only_looks_like_a_number),

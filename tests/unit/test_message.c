@@ -158,6 +158,29 @@ static void parses_at_the_nesting_limit_and_refuses_above(void **state)
     }
 }
 
+/* Of a line of requests; an answer may list any number of VMs. */
+static void parses_at_the_limit_of_values_and_refuses_above(void **state)
+{
+    static char text[2 * PROTOCOL_VALUES_MAX + 2]; /* an array and what is in it */
+    const size_t length = sizeof(text) - 1;
+    struct json_text_fault fault;
+    struct json_object *value;
+
+    (void)state;
+    for (size_t i = 0; i < length; i++)
+        text[i] = i % 2 ? '0' : ',';
+    text[0] = '[';
+    text[length - 1] = ']';
+    assert_int_equal(message_parse(text, length, &value, &fault), -EINVAL);
+    assert_int_equal(message_parse_answer(text, length, &value, &fault), 0);
+    assert_int_equal(json_object_array_length(value), PROTOCOL_VALUES_MAX);
+    json_object_put(value);
+
+    text[length - 3] = ']';
+    assert_int_equal(message_parse(text, length - 2, &value, &fault), 0);
+    json_object_put(value);
+}
+
 /* JSON-RPC 2.0 section 4 */
 static void reads_a_request(void **state)
 {
@@ -345,6 +368,7 @@ static void error_keeps_the_data_it_is_given(void **state)
 static void text_is_always_one_line_of_json(void **state)
 {
     char all[128], name[128];
+    const struct json_text_limits limits = { .depth = PROTOCOL_DEPTH_MAX, .values = 8 };
     struct json_text_fault fault;
     struct json_object *message, *params = json_object_new_object();
     const char *text;
@@ -359,7 +383,7 @@ static void text_is_always_one_line_of_json(void **state)
     message = message_new_notification(name, params);
     text = message_text(message, &length);
     assert_null(memchr(text, '\n', length));
-    assert_int_equal(json_text_check(text, length, PROTOCOL_DEPTH_MAX, &fault), 0);
+    assert_int_equal(json_text_check(text, length, limits, &fault), 0);
     json_object_put(message);
 }
 
@@ -395,6 +419,7 @@ int main(void)
         cmocka_unit_test(keeps_nul_inside_strings),
         cmocka_unit_test(refusal_says_where_and_leaves_the_result_alone),
         cmocka_unit_test(parses_at_the_nesting_limit_and_refuses_above),
+        cmocka_unit_test(parses_at_the_limit_of_values_and_refuses_above),
         cmocka_unit_test(reads_a_request),
         cmocka_unit_test(params_may_be_left_out),
         cmocka_unit_test(params_may_be_empty),

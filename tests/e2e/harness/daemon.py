@@ -169,6 +169,10 @@ class Daemon:
     def open_descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    def resident_bytes(self) -> int:
+    def resident_bytes(self, field: str = "VmRSS") -> int:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+        return int(re.search(rf"{field}:\s+(\d+) kB", status).group(1)) * 1024
+
+    def peak_resident_bytes(self) -> int:
+        """The most it ever had."""
+        return self.resident_bytes("VmHWM")
