@@ -63,18 +63,19 @@ void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *
     call->context = context;
 }
 
-struct rpc_batch *rpc_batch_new(struct connection *connection)
+struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests)
 {
     struct rpc_batch *batch = calloc(1, sizeof(*batch));
 
-    if (!batch)
-        return NULL;
-    batch->answers = evbuffer_new();
-    if (!batch->answers) {
+    if (batch)
+        batch->answers = evbuffer_new();
+    if (!batch || !batch->answers) {
+        json_object_put(requests);
         free(batch);
         return NULL;
     }
     batch->connection = connection;
+    batch->requests = requests;
     batch->pending = 1; /* rpc_batch_release() */
     return batch;
 }
@@ -91,6 +92,7 @@ void rpc_batch_release(struct rpc_batch *batch)
                              evbuffer_get_length(batch->answers));
     }
     evbuffer_free(batch->answers);
+    json_object_put(batch->requests);
     free(batch);
 }
 

@@ -21,8 +21,10 @@ struct rpc_param;
 
 struct rpc_batch {
     struct connection *connection;
-    struct evbuffer *answers; /* "[{...},{...}" */
-    size_t size;              /* what it adds to connection->batched */
+    struct json_object *requests; /* owned */
+    size_t next;                  /* of the requests, to be made */
+    struct evbuffer *answers;     /* "[{...},{...}" */
+    size_t size;                  /* what it adds to connection->batched */
     unsigned pending;
 };
 
@@ -57,8 +59,9 @@ void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, struct json_
  * value. data: taken; or NULL. */
 void rpc_call_fail_error(struct rpc_call *call, const struct error *err, struct json_object *data);
 
-/* A batch that waits for `pending` calls and for rpc_batch_release(). Errors: NULL. */
-struct rpc_batch *rpc_batch_new(struct connection *connection);
+/* A batch that waits for `pending` calls and for rpc_batch_release(). Takes requests, an array.
+ * Errors: NULL. */
+struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests);
 
-/* All calls of the batch have been made. */
+/* All calls of the batch have been made, or will not be. */
 void rpc_batch_release(struct rpc_batch *batch);

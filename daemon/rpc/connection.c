@@ -17,9 +17,11 @@
 #include "rpc/server.h"
 #include "rpc/subscription.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
-/* What one turn does for one client, so that no client keeps the others waiting. */
-enum { LINES_PER_TURN = 32 };
+/* A turn of one client, so that no client keeps the others waiting: one request, however long that
+ * takes, and then more until the time is up. */
+enum { TURN_NS = 200 * 1000 };
 
 static void read_peer(int fd, struct vm_peer *ret)
 {
@@ -125,44 +127,56 @@ static void handle_line(struct connection *connection, const struct line *line)
         dispatch_refuse_line(connection, PROTOCOL_LINE_MAX);
     else if (line->length > 0)
         dispatch_line(connection, line->text, line->length);
-    if (connection->fd >= 0)
-        close_fds_until(connection, line->end_offset);
 }
 
-/* Some lines wait for the next turn. */
-static bool has_lines_left(const struct connection *connection)
+/* Some requests wait for the next turn. */
+static bool has_requests_left(const struct connection *connection)
 {
     return event_pending(connection->again, EV_TIMEOUT, NULL);
 }
 
-/* Handles lines until there is none, the client has to read first, or its turn is over (true). */
-static bool handle_lines(struct connection *connection)
+/* Makes the next request, in a line or of a batch; false: there is none. */
+static bool handle_next(struct connection *connection)
 {
-    int left = LINES_PER_TURN;
-
-    connection->busy = true;
-    while (connection->fd >= 0 && !connection->doomed && !is_blocked(connection) && left > 0) {
+    if (connection->batch) {
+        dispatch_next_of_batch(connection);
+    } else {
         struct line line = line_buffer_next(&connection->lines);
 
         if (line.kind == LINE_NONE && connection->half_closed)
             line = line_buffer_last(&connection->lines);
         if (line.kind == LINE_NONE)
-            break;
+            return false;
         handle_line(connection, &line);
-        left--;
     }
-    connection->busy = false;
-    return left == 0;
+    if (!connection->batch)
+        close_fds_until(connection, connection->lines.offset); /* nobody has asked for them */
+    return true;
 }
 
-/* The next lines, of those that are there; then, or not yet, more are read. */
+/* Handles requests until there is none, the client has to read first, or its turn is over (true).
+ */
+static bool take_turn(struct connection *connection)
+{
+    int64_t end = clock_monotonic_ns() + TURN_NS;
+    bool over = false;
+
+    connection->busy = true;
+    while (!connection->doomed && !is_blocked(connection) && !over) {
+        if (!handle_next(connection))
+            break;
+        over = clock_monotonic_ns() >= end;
+    }
+    connection->busy = false;
+    return over;
+}
+
+/* The next requests, of those that are there; then, or not yet, more are read. */
 static void go_on(struct connection *connection)
 {
     static const struct timeval next_turn;
-    bool more = handle_lines(connection);
+    bool more = take_turn(connection);
 
-    if (connection->fd < 0)
-        return;
     if (more)
         event_add(connection->again, &next_turn);
     if (more || connection->half_closed || is_blocked(connection))
@@ -187,7 +201,7 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
 
     (void)fd, (void)what;
     /* nobody is there to be answered, but what was asked for is done */
-    if (connection->fd >= 0 && !has_lines_left(connection) && peer_is_gone(connection))
+    if (connection->fd >= 0 && !has_requests_left(connection) && peer_is_gone(connection))
         connection_close(connection);
 }
 
@@ -341,7 +355,7 @@ void connection_settle(struct connection *connection)
 {
     if (connection->fd >= 0 && !connection->busy && connection->half_closed &&
         connection->call_count == 0 && connection_queued(connection) == 0 &&
-        !has_lines_left(connection) && connection->subscription_count == 0)
+        !has_requests_left(connection) && connection->subscription_count == 0)
         connection_close(connection);
 }
 
@@ -406,6 +420,8 @@ void connection_close(struct connection *connection)
 
         call->cancel(call->context); /* only calls that wait are still there */
     }
+    if (connection->batch)
+        rpc_batch_release(TAKE_PTR(connection->batch));
     list_remove(&connection->link);
     list_append(&connection->server->closed, &connection->link);
     connection->server->connection_count--;

@@ -18,6 +18,7 @@
 struct evbuffer;
 struct event;
 struct json_object;
+struct rpc_batch;
 struct rpc_server;
 struct subscription;
 
@@ -44,8 +45,9 @@ struct connection {
     struct event *hangup; /* on hangup_fd: the peer of a half-closed connection is gone */
     int hangup_fd; /* a duplicate, for libevent takes one fd by edges or by levels; -1: none */
     struct event *flush; /* made active by the first message of a turn */
-    struct event *again; /* its lines go on in the next turn */
+    struct event *again; /* its requests go on in the next turn */
     struct line_buffer lines;
+    struct rpc_batch *batch; /* some of its requests have not been made yet; or NULL */
     struct received_fd fds[PROTOCOL_FDS_MAX];
     size_t fd_count;
     struct evbuffer *queue;

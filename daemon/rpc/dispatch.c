@@ -11,26 +11,27 @@
 #include "rpc/connection.h"
 #include "rpc/method.h"
 #include "rpc/server.h"
+#include "util/cleanup.h"
 
 static const struct rpc_method methods[] = {
-    /* name                parameters               handler */
-    { "vm.start", vm_start_params, method_vm_start },
-    { "vm.stop", vm_stop_params, method_vm_stop },
-    { "vm.list", vm_list_params, method_vm_list },
-    { "vm.get", vm_params, method_vm_get },
-    { "vm.stats", vm_params, method_vm_stats },
-    { "vm.attach", vm_attach_params, method_vm_attach },
-    { "vm.detach", subscription_params, method_vm_detach },
-    { "vm.output", vm_output_params, method_vm_output },
-    { "vm.input", vm_input_params, method_vm_input },
-    { "vm.wait", vm_wait_params, method_vm_wait },
-    { "vm.pause", vm_params, method_vm_pause },
-    { "vm.resume", vm_params, method_vm_resume },
-    { "vm.remove", vm_params, method_vm_remove },
-    { "events.subscribe", events_subscribe_params, method_events_subscribe },
-    { "events.unsubscribe", subscription_params, method_events_unsubscribe },
-    { "daemon.info", no_params, method_daemon_info },
-    { "rpc.discover", no_params, method_rpc_discover },
+    /* name                parameters               handler                    kind */
+    { "vm.start", vm_start_params, method_vm_start, RPC_ACTS },
+    { "vm.stop", vm_stop_params, method_vm_stop, RPC_ACTS },
+    { "vm.list", vm_list_params, method_vm_list, RPC_ASKS },
+    { "vm.get", vm_params, method_vm_get, RPC_ASKS },
+    { "vm.stats", vm_params, method_vm_stats, RPC_ASKS },
+    { "vm.attach", vm_attach_params, method_vm_attach, RPC_ACTS },
+    { "vm.detach", subscription_params, method_vm_detach, RPC_ACTS },
+    { "vm.output", vm_output_params, method_vm_output, RPC_ASKS },
+    { "vm.input", vm_input_params, method_vm_input, RPC_ACTS },
+    { "vm.wait", vm_wait_params, method_vm_wait, RPC_ASKS },
+    { "vm.pause", vm_params, method_vm_pause, RPC_ACTS },
+    { "vm.resume", vm_params, method_vm_resume, RPC_ACTS },
+    { "vm.remove", vm_params, method_vm_remove, RPC_ACTS },
+    { "events.subscribe", events_subscribe_params, method_events_subscribe, RPC_ACTS },
+    { "events.unsubscribe", subscription_params, method_events_unsubscribe, RPC_ACTS },
+    { "daemon.info", no_params, method_daemon_info, RPC_ASKS },
+    { "rpc.discover", no_params, method_rpc_discover, RPC_ASKS },
 };
 
 enum { METHOD_COUNT = sizeof(methods) / sizeof(methods[0]) };
@@ -81,6 +82,10 @@ static void call_method(struct rpc_call *call, const struct message_request *req
                       CONNECTION_CALLS_MAX);
         return;
     }
+    if (method->kind == RPC_ASKS && call->is_notification) {
+        rpc_call_answer(call, NULL);
+        return;
+    }
     call->table = method->params;
     call->params = json_object_get(request->params);
     if (rpc_params_read(method->params, request->params, call->connection->server->registry, params,
@@ -109,28 +114,32 @@ static void dispatch_request(struct connection *connection, struct json_object *
         rpc_call_fail(call, RPC_INVALID_REQUEST, NULL, "%s", why);
 }
 
-static void dispatch_batch(struct connection *connection, struct json_object *values)
+/* Takes values. */
+static void begin_batch(struct connection *connection, struct json_object *values)
 {
     size_t count = json_object_array_length(values);
-    struct rpc_batch *batch;
     char text[96];
 
     if (count == 0) { /* section 6 */
         send_error(connection, RPC_INVALID_REQUEST, "a batch must hold at least one request");
-        return;
-    }
-    if (count > PROTOCOL_BATCH_MAX) {
+        json_object_put(values);
+    } else if (count > PROTOCOL_BATCH_MAX) {
         snprintf(text, sizeof(text), "a batch may hold %d requests, not %zu", PROTOCOL_BATCH_MAX,
                  count);
         send_error(connection, RPC_INVALID_REQUEST, text);
-        return;
+        json_object_put(values);
+    } else {
+        connection->batch = rpc_batch_new(connection, values);
     }
-    batch = rpc_batch_new(connection);
-    if (!batch)
-        return;
-    for (size_t i = 0; i < count; i++)
-        dispatch_request(connection, json_object_array_get_idx(values, i), batch);
-    rpc_batch_release(batch);
+}
+
+void dispatch_next_of_batch(struct connection *connection)
+{
+    struct rpc_batch *batch = connection->batch;
+
+    dispatch_request(connection, json_object_array_get_idx(batch->requests, batch->next++), batch);
+    if (batch->next == json_object_array_length(batch->requests))
+        rpc_batch_release(TAKE_PTR(connection->batch));
 }
 
 void dispatch_line(struct connection *connection, const char *text, size_t length)
@@ -145,10 +154,11 @@ void dispatch_line(struct connection *connection, const char *text, size_t lengt
         send_error(connection, RPC_PARSE_ERROR, why);
         return;
     }
-    if (json_object_is_type(value, json_type_array))
-        dispatch_batch(connection, value);
-    else
-        dispatch_request(connection, value, NULL);
+    if (json_object_is_type(value, json_type_array)) {
+        begin_batch(connection, value);
+        return;
+    }
+    dispatch_request(connection, value, NULL);
     json_object_put(value);
 }
 

@@ -15,11 +15,17 @@ typedef void (*rpc_method_fn)(struct rpc_call *call, const void *params);
 
 enum { RPC_PARAMS_SIZE_MAX = 256 }; /* bytes of any method's struct */
 
+enum rpc_method_kind {
+    RPC_ACTS, /* is called whether or not its answer is wanted */
+    RPC_ASKS, /* has nothing to do for a notification */
+};
+
 struct rpc_method {
     const char *name;
     const struct rpc_param
         *params; /* in the order of params by position; ended by RPC_PARAMS_END */
     rpc_method_fn call;
+    enum rpc_method_kind kind;
 };
 
 /* The method of that name, or NULL. */

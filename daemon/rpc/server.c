@@ -145,7 +145,7 @@ int rpc_server_is_drained(const struct rpc_server *server)
     LIST_FOR_EACH(&server->connections, link) {
         const struct connection *connection = LIST_ENTRY(link, struct connection, link);
 
-        if (connection_queued(connection) > 0 || connection->call_count > 0)
+        if (connection_queued(connection) > 0 || connection->call_count > 0 || connection->batch)
             return 0;
     }
     return 1;

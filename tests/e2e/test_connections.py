@@ -1,5 +1,6 @@
 """Connections: clients that leave, stay silent, never read, or are too many."""
 import base64
+import json
 import os
 import resource
 import select
@@ -41,6 +42,11 @@ def send_until_blocked(client: Connection, data: bytes, most: int) -> int:
             break
     client.socket.setblocking(True)
     return sent
+
+
+def cpu_seconds(thread: int) -> float:
+    fields = Path(f"/proc/{thread}/task/{thread}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # Half-closed.
@@ -226,6 +232,58 @@ def test_requests_that_wait_are_limited(daemon: Daemon, rpc: Connection) -> None
         client.ping()
 
 
+# Greedy.
+
+
+def list_request(**more: object) -> dict:
+    return {"jsonrpc": "2.0", "method": "vm.list", "params": [True]} | more
+
+
+def test_batches_of_one_client_do_not_hold_up_the_others(daemon: Daemon, rpc: Connection) -> None:
+    for _ in range(100):
+        rpc.wait(rpc.start(HALT))
+    vm = rpc.start(SPIN)
+    wait = {"jsonrpc": "2.0", "id": 0, "method": "vm.wait", "params": [vm]}
+    with daemon.connect() as greedy:
+        greedy.ping()
+        for _ in range(10):  # not answered before the VM has ended: it need not read meanwhile
+            greedy.send([wait] + [list_request(id=number) for number in range(1, 128)])
+        last = greedy.request("daemon.info")
+        for _ in range(10):
+            rpc.ping()
+        assert not select.select([greedy.socket], [], [], 0)[0], "1270 lists came first"
+        assert greedy.receive()["id"] == last
+        rpc.stop(vm)
+        for _ in range(10):
+            assert sorted(answer["id"] for answer in greedy.receive()) == list(range(128))
+
+
+def test_what_notifications_ask_for_is_not_looked_up(daemon: Daemon, rpc: Connection) -> None:
+    for _ in range(100):
+        rpc.wait(rpc.start(HALT))
+    rpc.ping()
+    before = cpu_seconds(daemon.pid)
+    for _ in range(100):
+        rpc.send([list_request()] * 128)
+    rpc.ping()
+    assert cpu_seconds(daemon.pid) - before < 1, "making 12800 lists takes seconds"
+
+
+def test_descriptor_is_there_for_the_last_of_a_long_batch(
+    daemon: Daemon, rpc: Connection, folder: Path
+) -> None:
+    for _ in range(100):
+        rpc.wait(rpc.start(HALT))
+    (folder / "image").write_bytes(print_text(b"by descriptor"))
+    start = {"jsonrpc": "2.0", "id": 0, "method": "vm.start", "params": [{"fd": True}]}
+    batch = [list_request(id=number) for number in range(1, 100)] + [start]
+    line = json.dumps(batch).encode() + b"\n"
+    with (folder / "image").open("rb") as image:
+        rpc.send_bytes(line, [image.fileno()])
+    started = next(answer for answer in rpc.receive() if answer["id"] == 0)
+    assert rpc.attach(started["result"]["id"]).read_to_end().data == b"by descriptor"
+
+
 # Too many.
 
 
@@ -284,11 +342,6 @@ def test_out_of_descriptors_accepting_pauses_and_nothing_else(
         assert client.receive()["result"]["pid"] == daemon.pid
         client.close()
     rpc.wait(rpc.start(HALT))
-
-
-def cpu_seconds(thread: int) -> float:
-    fields = Path(f"/proc/{thread}/task/{thread}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_half_closed_client_that_reads_slowly_costs_nothing(
