@@ -816,12 +816,12 @@ static void with_fifo_a_byte_too_many_is_lost(void **state)
     reset(&end);
     out(&end, FCR, FIFO_ENABLE);
     out(&end, MCR, LOOP);
-    for (char byte = 'a'; byte < 'a' + 16; byte++)
+    for (int byte = 'a'; byte < 'a' + 16; byte++)
         out(&end, THR, (uint8_t)byte);
     assert_int_equal(in(&end, LSR), THRE_TEMT | DR);
     out(&end, THR, 'z');
     assert_int_equal(in(&end, LSR), THRE_TEMT | DR | OE);
-    for (char byte = 'a'; byte < 'a' + 16; byte++)
+    for (int byte = 'a'; byte < 'a' + 16; byte++)
         assert_int_equal(in(&end, RBR), byte);
     assert_int_equal(in(&end, LSR), THRE_TEMT);
 }
