@@ -11,7 +11,8 @@ ENTRY(_start)
 SECTIONS
 {
     . = GUEST_LOAD_ADDRESS;
-    .image : { *(.text) *(.rodata) *(.data) *(.bss) }
+    .image : { *(.text) *(.rodata) *(.data) }
+    .bss : { *(.bss) } /* not in the image: memory is zero at the start */
     /DISCARD/ : { *(*) }
 }
 

@@ -1,0 +1,23 @@
+/*
+ * getchar: prints each byte of input, and ends at the end of input. It waits in the VMM, where that
+ * costs no CPU.
+ *
+ *   echo text | vmmctl run build/guests/getchar.bin
+ *
+ * Exits: 2 a byte (HC_GETCHAR, HC_PUTCHAR) and 2 (HC_GETCHAR, HC_EXIT).
+ */
+#include "guests/hypercall.h"
+#include "guests/hypercall.inc"
+
+    .code16
+    .globl _start
+
+_start:
+    hypercall HC_GETCHAR
+    test %ah, %ah
+    jnz end
+    mov %al, %bl
+    hypercall HC_PUTCHAR
+    jmp _start
+end:
+    hypercall HC_EXIT
