@@ -5,7 +5,6 @@
  *
  * Exits: 1 (HC_EXIT_CODE).
  */
-#include "guests/hypercall.h"
 #include "guests/hypercall.inc"
 
     .code16

@@ -6,7 +6,6 @@
  *
  * Exits: 2 a byte (HC_GETCHAR, HC_PUTCHAR) and 2 (HC_GETCHAR, HC_EXIT).
  */
-#include "guests/hypercall.h"
 #include "guests/hypercall.inc"
 
     .code16

@@ -3,7 +3,6 @@
  *
  * Exits: 12 (6 HC_PUTCHAR, 2 HC_PUTNUM, 3 HC_NEWLINE, HC_EXIT).
  */
-#include "guests/hypercall.h"
 #include "guests/hypercall.inc"
 
     .code16

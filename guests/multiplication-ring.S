@@ -4,7 +4,6 @@
  * Exits: 2 (HC_RING, HLT). What is in the ring is printed when the guest halts, or before that when
  * the VMM looks. A full ring would cost an HC_NOTIFY; this one has room for all 778 bytes.
  */
-#include "guests/hypercall.h"
 #include "guests/hypercall.inc"
 
 #define DATA_SIZE 1024

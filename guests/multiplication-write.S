@@ -3,7 +3,6 @@
  *
  * Exits: 73 (72 HC_WRITE, HLT).
  */
-#include "guests/hypercall.h"
 #include "guests/hypercall.inc"
 
     .code16

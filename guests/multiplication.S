@@ -4,7 +4,6 @@
  *
  * Exits: 721 (10 hypercalls a line, HLT).
  */
-#include "guests/hypercall.h"
 #include "guests/hypercall.inc"
 
     .code16
