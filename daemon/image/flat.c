@@ -4,30 +4,75 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define REAL_MODE_ENTRY_MAX 0xffff /* IP has 16 bits, and CS is 0 */
+#include "guests/hypercall.h"
+#include "image/arch.h"
 
-int flat_load(struct guest_memory *memory, int fd, uint64_t size, gpa_t load, struct boot *ret_boot,
-              struct error *err)
+static const struct image_mode *find_mode(const struct image_request *request)
 {
-    int r;
+    if (!request->mode_given)
+        return &arch_image_modes[0];
+    for (size_t i = 0; i < arch_image_mode_count; i++)
+        if (arch_image_modes[i].mode == request->mode)
+            return &arch_image_modes[i];
+    return NULL;
+}
 
-    if (size == 0)
+static int check_fit(const struct image_file *image, gpa_t load, const struct guest_memory *memory,
+                     struct error *err)
+{
+    if (image->size == 0)
         return error_set(err, -ENOEXEC, "the image is empty; a guest needs at least one byte");
-    if (load > REAL_MODE_ENTRY_MAX)
-        return error_set(err, -ENOEXEC,
-                         "load address 0x%" PRIx64
-                         " cannot be entered in real mode; 0x0 to 0x%x can",
-                         load, REAL_MODE_ENTRY_MAX);
-    if (!guest_memory_holds(memory, load, size))
+    if (!guest_memory_holds(memory, load, image->size))
         return error_set(err, -ENOEXEC,
                          "the image's %" PRIu64 " bytes at 0x%" PRIx64
                          " do not fit the guest's memory of %" PRIu64 " bytes",
-                         size, load, memory->size);
+                         image->size, load, memory->size);
+    return 0;
+}
 
-    r = guest_memory_load(memory, load, fd, 0, size);
+/* The image fits, so nothing wraps. */
+static int check_entry(const struct image_file *image, gpa_t load, gpa_t entry,
+                       const struct image_mode *mode, const char *what, struct error *err)
+{
+    if (entry >= mode->reach)
+        return error_set(err, -ENOEXEC,
+                         "%s 0x%" PRIx64 " cannot be entered in %s mode; 0x0 to 0x%" PRIx64 " can",
+                         what, entry, mode->name, mode->reach - 1);
+    if (entry < load || entry >= load + image->size)
+        return error_set(err, -ENOEXEC,
+                         "%s 0x%" PRIx64 " lies outside of the image, which is at 0x%" PRIx64
+                         " to 0x%" PRIx64,
+                         what, entry, load, load + image->size - 1);
+    return 0;
+}
+
+static int load_flat(const struct image_request *request, struct guest_memory *memory,
+                     struct boot *ret, struct error *err)
+{
+    const struct image_file *image = &request->image;
+    const struct image_mode *mode = find_mode(request);
+    gpa_t load = request->load_given ? request->load : GUEST_LOAD_ADDRESS;
+    gpa_t entry = request->entry_given ? request->entry : load;
+    const char *what = request->entry_given ? "entry" : "load address";
+    int r;
+
+    if (!mode)
+        return error_set_about(err, "mode", -EINVAL, "a flat image cannot be entered in that mode");
+    r = check_fit(image, load, memory, err);
+    if (r == 0)
+        r = check_entry(image, load, entry, mode, what, err);
+    if (r < 0)
+        return r;
+
+    r = guest_memory_load(memory, load, image->fd, 0, image->size);
     if (r < 0)
         return error_set(err, -ENOEXEC, "cannot read the image: %s",
                          r == -ENODATA ? "it became shorter meanwhile" : strerror(-r));
-    *ret_boot = (struct boot){ .mode = BOOT_REAL, .entry = load, .stack = load };
+    *ret = (struct boot){ .mode = mode->mode, .entry = entry, .stack = load };
     return 0;
 }
+
+const struct image_loader flat_loader = {
+    .takes = IMAGE_TAKES_MODE | IMAGE_TAKES_LOAD | IMAGE_TAKES_ENTRY,
+    .load = load_flat,
+};

@@ -1,17 +1,10 @@
 /*
- * Flat image: raw bytes, copied to one address and entered there.
+ * Flat image: raw bytes, copied to one address and entered there, or wherever in them the request
+ * says.
  */
 #pragma once
 
-#include <stdint.h>
+#include "image/loader.h"
 
-#include "kvm/boot.h"
-#include "kvm/guest_memory.h"
-#include "util/error.h"
-
-/*
- * Loads size bytes of the file at `load` and says how to boot them. The VM's thread.
- * Errors: -ENOEXEC (empty, does not fit the memory, cannot be entered there, cannot be read).
- */
-int flat_load(struct guest_memory *memory, int fd, uint64_t size, gpa_t load, struct boot *ret_boot,
-              struct error *err);
+/* load: see image_load(). The stack grows down from the image's first byte. */
+extern const struct image_loader flat_loader;

@@ -1,38 +1,210 @@
 #include "image/image.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
-#include "guests/hypercall.h"
+#include "image/arch.h"
 #include "image/flat.h"
+#include "image/image_file.h"
+#include "image/loader.h"
+#include "kvm/arch.h"
+
+static const char *const format_words[] = {
+    [IMAGE_AUTO] = "auto",           [IMAGE_FLAT] = "flat", [IMAGE_ROM] = "rom",
+    [IMAGE_MULTIBOOT] = "multiboot", [IMAGE_ELF] = "elf",   [IMAGE_LINUX] = "linux",
+};
+
+static_assert(sizeof(format_words) / sizeof(format_words[0]) == IMAGE_FORMAT_COUNT, "words");
 
 const char *image_format_to_string(enum image_format format)
 {
-    static const char *const words[IMAGE_FORMAT_COUNT] = {
-        [IMAGE_AUTO] = "auto",           [IMAGE_FLAT] = "flat", [IMAGE_ROM] = "rom",
-        [IMAGE_MULTIBOOT] = "multiboot", [IMAGE_ELF] = "elf",   [IMAGE_LINUX] = "linux",
-    };
+    return format_words[format];
+}
 
-    return words[format];
+/* NULL: this architecture has no such format. */
+static const struct image_loader *find_loader(enum image_format format)
+{
+    switch (format) {
+    case IMAGE_FLAT:
+        return &flat_loader;
+    case IMAGE_ELF:
+    case IMAGE_ROM:
+    case IMAGE_MULTIBOOT:
+    case IMAGE_LINUX:
+        return arch_image_loaders[format];
+    case IMAGE_AUTO:
+        break;
+    }
+    return NULL;
+}
+
+static int read_head(const struct image_file *file, struct image_probe *ret, struct error *err)
+{
+    ret->file = file;
+    ret->size = file->size < IMAGE_HEAD_SIZE ? (size_t)file->size : IMAGE_HEAD_SIZE;
+    return image_file_read(file, 0, ret->head, ret->size, err);
+}
+
+/* The formats whose magic the file has, as bits. */
+static unsigned find_candidates(const struct image_probe *probe)
+{
+    unsigned candidates = 0;
+
+    for (unsigned i = 0; i < IMAGE_FORMAT_COUNT; i++) {
+        const struct image_loader *loader = find_loader((enum image_format)i);
+
+        if (loader && loader->recognise && loader->recognise(probe))
+            candidates |= 1u << i;
+    }
+    return candidates;
+}
+
+static void list_words(unsigned formats, char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < IMAGE_FORMAT_COUNT && used < size; i++)
+        if (formats & 1u << i)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
+                                     format_words[i]);
+}
+
+/* What a disk begins with: 512 bytes or more, whose 511th and 512th are this. */
+static bool is_boot_sector(const struct image_probe *probe)
+{
+    return probe->file->size == 512 && probe->head[510] == 0x55 && probe->head[511] == 0xaa;
+}
+
+/* Nothing but flat is left. */
+static void note_flat(const struct image_request *request, const struct image_probe *probe,
+                      unsigned candidates, struct image_kind *ret)
+{
+    char words[64];
+
+    list_words(candidates, words, sizeof(words));
+    if (candidates != 0)
+        snprintf(ret->note, sizeof(ret->note),
+                 "taken as flat, for it may be any of %s; the format can be given", words);
+    else if (is_boot_sector(probe) && !request->load_given)
+        snprintf(ret->note, sizeof(ret->note),
+                 "taken as flat: a boot sector, which expects to be loaded at 0x7c00");
+    else if (is_boot_sector(probe))
+        snprintf(ret->note, sizeof(ret->note), "taken as flat: a boot sector");
+    else
+        snprintf(ret->note, sizeof(ret->note), "taken as flat: it has no other format's magic");
+}
+
+static void choose(const struct image_request *request, const struct image_probe *probe,
+                   struct image_kind *ret)
+{
+    /* a Multiboot kernel mostly is an ELF file, which only says where its parts go */
+    const unsigned multiboot_elf = 1u << IMAGE_MULTIBOOT | 1u << IMAGE_ELF;
+    unsigned candidates = find_candidates(probe);
+
+    *ret = (struct image_kind){ .format = IMAGE_FLAT };
+    for (unsigned i = 0; i < IMAGE_FORMAT_COUNT; i++)
+        if (candidates == 1u << i)
+            ret->format = (enum image_format)i;
+    if (candidates == multiboot_elf)
+        ret->format = IMAGE_MULTIBOOT;
+
+    if (ret->format == IMAGE_FLAT)
+        note_flat(request, probe, candidates, ret);
+    else
+        snprintf(ret->note, sizeof(ret->note), "recognised as %s%s", format_words[ret->format],
+                 candidates == multiboot_elf ? ", by the header in an ELF file" : "");
+    ret->pc = find_loader(ret->format)->pc;
+}
+
+/* Of a format that was given. */
+static int check_format(enum image_format format, const struct image_loader **ret,
+                        struct error *err)
+{
+    *ret = find_loader(format);
+    if (!*ret)
+        return error_set_about(err, "format", -EINVAL, "there is no format '%s' for %s guests",
+                               format_words[format], arch_name);
+    return 0;
 }
 
 int image_recognise(const struct image_request *request, struct image_kind *ret, struct error *err)
 {
-    (void)request, (void)err;
-    *ret = (struct image_kind){ .format = IMAGE_FLAT };
-    return 0;
+    const struct image_loader *loader;
+    struct image_probe probe;
+    int r;
+
+    if (request->format != IMAGE_AUTO) {
+        r = check_format(request->format, &loader, err);
+        if (r == 0)
+            *ret = (struct image_kind){ .format = request->format, .pc = loader->pc };
+        return r;
+    }
+    r = read_head(&request->image, &probe, err);
+    if (r == 0)
+        choose(request, &probe, ret);
+    return r;
+}
+
+/* Refuses a parameter that the format has no use for. */
+static int check_parameter(enum image_format format, unsigned parameter, const char *name,
+                           struct error *err)
+{
+    unsigned takers = 0;
+    char words[64];
+
+    if (find_loader(format)->takes & parameter)
+        return 0;
+    for (unsigned i = 0; i < IMAGE_FORMAT_COUNT; i++) {
+        const struct image_loader *loader = find_loader((enum image_format)i);
+
+        if (loader && loader->takes & parameter)
+            takers |= 1u << i;
+    }
+    list_words(takers, words, sizeof(words));
+    return error_set_about(err, name, -EINVAL, "'%s' does not go with format %s; it is for %s",
+                           name, format_words[format], words);
+}
+
+static int check_parameters(const struct image_request *request, enum image_format format,
+                            struct error *err)
+{
+    const struct {
+        bool given;
+        unsigned parameter;
+        const char *name;
+    } rows[] = {
+        { request->mode_given, IMAGE_TAKES_MODE, "mode" },
+        { request->load_given, IMAGE_TAKES_LOAD, "load" },
+        { request->entry_given, IMAGE_TAKES_ENTRY, "entry" },
+        { request->append[0] != '\0', IMAGE_TAKES_APPEND, "append" },
+        { request->has_initrd, IMAGE_TAKES_INITRD, "initrd" },
+        { request->module_count > 0, IMAGE_TAKES_MODULES, "modules" },
+    };
+    int r = 0;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && r == 0; i++)
+        if (rows[i].given)
+            r = check_parameter(format, rows[i].parameter, rows[i].name, err);
+    if (r == 0 && request->module_count > IMAGE_MODULES_MAX)
+        r = error_set_about(err, "modules", -EINVAL,
+                            "%zu modules are more than the %d there may be", request->module_count,
+                            IMAGE_MODULES_MAX);
+    return r;
 }
 
 int image_load(const struct image_request *request, enum image_format format,
                struct guest_memory *memory, struct boot *ret, struct error *err)
 {
-    gpa_t load = request->load_given ? request->load : GUEST_LOAD_ADDRESS;
+    const struct image_loader *loader;
     int r;
 
-    if (format != IMAGE_FLAT)
-        return error_set_about(err, "format", -EINVAL, "format '%s' cannot be loaded yet",
-                               image_format_to_string(format));
-    r = flat_load(memory, request->image.fd, request->image.size, load, ret, err);
-    if (r == 0 && request->mode_given)
-        ret->mode = request->mode;
+    r = check_format(format, &loader, err);
+    if (r == 0)
+        r = check_parameters(request, format, err);
+    if (r == 0)
+        r = loader->load(request, memory, ret, err);
     return r;
 }

@@ -28,6 +28,8 @@ enum image_format {
 
 enum { IMAGE_FORMAT_COUNT = IMAGE_LINUX + 1 };
 
+enum { IMAGE_MODULES_MAX = 32 };
+
 /* An open file; whoever made this closes it. */
 struct image_file {
     int fd; /* a regular file, read with pread(2) alone */

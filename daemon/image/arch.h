@@ -1,0 +1,30 @@
+/*
+ * What each architecture provides to the image loaders; one folder each (x86/).
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/layout.h"
+#include "image/loader.h"
+#include "kvm/boot.h"
+
+/* A way to enter a flat image. */
+struct image_mode {
+    enum boot_mode mode;
+    const char *name;
+    uint64_t reach; /* the first address that the CPU cannot execute from as it enters */
+};
+
+/* The first is the one where the request names none. */
+extern const struct image_mode arch_image_modes[];
+extern const size_t arch_image_mode_count;
+
+/* RAM that firmware's tables live in: a file may say that it wants to be there, but nothing is put
+ * there unasked. */
+extern const struct layout_range arch_reserved[];
+extern const size_t arch_reserved_count;
+
+/* The formats that this architecture adds; NULL: it has no such format. */
+extern const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT];
