@@ -85,6 +85,7 @@ static const struct kind_row {
     [OPTION_OFF] = { value_off, NULL },
     [OPTION_TEXT] = { value_text, NULL },
     [OPTION_PATH] = { value_path, NULL },
+    [OPTION_PATHS] = { value_path, NULL },
     [OPTION_COUNT] = { value_count, "a number, such as 20" },
     [OPTION_SIZE] = { value_size, "a size in bytes, or with K, M or G, such as 64M" },
     [OPTION_ADDRESS] = { value_count, "an address, such as 0x7c00" },
@@ -125,6 +126,18 @@ static const struct option_row *scanner_find(const struct scanner *scanner, int 
     return NULL;
 }
 
+/* To the array of what an option was given so far. */
+static void append(struct json_object *options, const char *name, struct json_object *value)
+{
+    struct json_object *values = field_get(options, name);
+
+    if (!values) {
+        values = json_object_new_array();
+        json_object_object_add(options, name, values);
+    }
+    json_object_array_add(values, value);
+}
+
 static int store(const struct option_row *row, const char *text, struct arguments *ret)
 {
     struct json_object *value = kinds[row->kind].value(text);
@@ -133,7 +146,9 @@ static int store(const struct option_row *row, const char *text, struct argument
         report("--%s '%s': expected %s", row->name, text, kinds[row->kind].expected);
         return -EINVAL;
     }
-    if (row->param)
+    if (row->kind == OPTION_PATHS)
+        append(ret->options, row->name, value);
+    else if (row->param)
         json_object_object_add(ret->params, row->param, value);
     else
         json_object_object_add(ret->options, row->name, value);

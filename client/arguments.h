@@ -15,7 +15,8 @@ enum option_kind {
     OPTION_ON,  /* without value: true */
     OPTION_OFF, /* without value: false */
     OPTION_TEXT,
-    OPTION_PATH, /* for the client's own options only */
+    OPTION_PATH,  /* for the client's own options only */
+    OPTION_PATHS, /* the same, any number of times: an array */
     OPTION_COUNT,
     OPTION_SIZE,
     OPTION_ADDRESS,

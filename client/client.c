@@ -107,8 +107,8 @@ int client_refused(struct client *client, struct json_object *error)
     return code == RPC_INVALID_PARAMS ? EXIT_CODE_USAGE : EXIT_CODE_FAILED;
 }
 
-int client_send(struct client *client, const char *method, struct json_object *params, int fd,
-                int64_t *ret_id)
+int client_send(struct client *client, const char *method, struct json_object *params,
+                const struct passed_fds *passed, int64_t *ret_id)
 {
     struct error err;
     int code = client_connect(client);
@@ -117,7 +117,7 @@ int client_send(struct client *client, const char *method, struct json_object *p
         json_object_put(params);
         return code;
     }
-    if (connection_send(client->connection, method, params, fd, ret_id, &err) < 0)
+    if (connection_send(client->connection, method, params, passed, ret_id, &err) < 0)
         return client_fail(&err);
     return EXIT_CODE_OK;
 }
@@ -135,11 +135,11 @@ int client_wait(struct client *client, int64_t id, struct json_object **ret_resu
     return EXIT_CODE_OK;
 }
 
-int client_call_with_fd(struct client *client, const char *method, struct json_object *params,
-                        int fd, struct json_object **ret_result)
+int client_call_with_fds(struct client *client, const char *method, struct json_object *params,
+                         const struct passed_fds *passed, struct json_object **ret_result)
 {
     int64_t id;
-    int code = client_send(client, method, params, fd, &id);
+    int code = client_send(client, method, params, passed, &id);
 
     return code == EXIT_CODE_OK ? client_wait(client, id, ret_result) : code;
 }
@@ -147,7 +147,7 @@ int client_call_with_fd(struct client *client, const char *method, struct json_o
 int client_call(struct client *client, const char *method, struct json_object *params,
                 struct json_object **ret_result)
 {
-    return client_call_with_fd(client, method, params, -1, ret_result);
+    return client_call_with_fds(client, method, params, NULL, ret_result);
 }
 
 void client_print_json(struct json_object *value)

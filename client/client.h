@@ -31,13 +31,13 @@ int client_connect(struct client *client);
 int client_call(struct client *client, const char *method, struct json_object *params,
                 struct json_object **ret_result);
 
-/* The same with a descriptor that goes along; it stays the caller's. */
-int client_call_with_fd(struct client *client, const char *method, struct json_object *params,
-                        int fd, struct json_object **ret_result);
+/* The same with descriptors that go along; they stay the caller's. */
+int client_call_with_fds(struct client *client, const char *method, struct json_object *params,
+                         const struct passed_fds *passed, struct json_object **ret_result);
 
 /* The two halves of client_call(), for several requests at once. */
-int client_send(struct client *client, const char *method, struct json_object *params, int fd,
-                int64_t *ret_id);
+int client_send(struct client *client, const char *method, struct json_object *params,
+                const struct passed_fds *passed, int64_t *ret_id);
 int client_wait(struct client *client, int64_t id, struct json_object **ret_result);
 
 /* Says what a failed connection_*() or an error object from the daemon is about; the exit code. */

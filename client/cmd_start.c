@@ -6,15 +6,23 @@
 #include "console.h"
 #include "exit_code.h"
 #include "field.h"
-#include "image_file.h"
-#include "report.h"
+#include "image_set.h"
 
 static const struct option_row start_options[] = {
     { OPTION_TEXT, "name", 'n', "NAME", "name", "a name of its own among live VMs" },
-    { OPTION_TEXT, "format", 'f', "FORMAT", "format", "how to read the image: auto, flat" },
-    { OPTION_TEXT, "mode", 0, "MODE", "mode", "CPU mode at the entry of a flat image: real" },
-    { OPTION_ADDRESS, "load", 'l', "ADDRESS", "load",
-      "where a flat image goes and begins (0x1000)" },
+    { OPTION_TEXT, "format", 'f', "FORMAT", "format",
+      "its format: auto, flat, rom, multiboot, elf, linux" },
+    { OPTION_TEXT, "mode", 0, "MODE", "mode",
+      "CPU mode a flat image begins in: real, protected, long" },
+    { OPTION_ADDRESS, "load", 'l', "ADDRESS", "load", "where a flat image goes (0x1000)" },
+    { OPTION_ADDRESS, "entry", 0, "ADDRESS", "entry",
+      "where a flat image begins (where it is loaded)" },
+    { OPTION_TEXT, "machine", 0, "MACHINE", "machine", "what is around the CPU: auto, bare, pc" },
+    { OPTION_COUNT, "cpus", 0, "COUNT", "cpus", "how many CPUs, with --machine pc" },
+    { OPTION_TEXT, "append", 0, "TEXT", "append", "command line of a linux or multiboot image" },
+    { OPTION_PATH, "initrd", 0, "FILE", NULL, "initial RAM disk of a linux image" },
+    { OPTION_PATHS, "module", 0, "FILE", NULL,
+      "multiboot module, or FILE,ARGUMENTS; again for another" },
     { OPTION_SIZE, "memory", 'm', "SIZE", "memory", "guest memory, such as 64M" },
     { OPTION_DURATION, "timeout", 't', "TIME", "timeout_ms",
       "end it after this long: 500ms, 5s, 2m, 1h" },
@@ -23,33 +31,15 @@ static const struct option_row start_options[] = {
     { 0 },
 };
 
-/* params of vm.start, with the image that is opened. */
-static int open_image(const struct arguments *arguments, int *ret_fd, struct json_object **ret)
-{
-    struct json_object *image;
-    const char *name;
-    struct error err;
-
-    if (image_file_open(arguments->operands[0], ret_fd, &name, &err) < 0) {
-        report("%s", err.text);
-        return EXIT_CODE_FAILED;
-    }
-    image = json_object_new_object();
-    json_object_object_add(image, "fd", json_object_new_boolean(true));
-    json_object_object_add(image, "name", field_new_text(name));
-    *ret = json_object_get(arguments->params);
-    json_object_object_add(*ret, "image", image);
-    return EXIT_CODE_OK;
-}
-
 static int start_run(struct client *client, const struct arguments *arguments)
 {
-    _cleanup_json_ struct json_object *params = NULL, *started = NULL;
-    _cleanup_close_ int fd = -1;
-    int code = open_image(arguments, &fd, &params);
+    _cleanup_(image_set_close) struct passed_fds passed = { 0 };
+    _cleanup_json_ struct json_object *started = NULL;
+    int code = image_set_open(arguments, arguments->params, &passed);
 
     if (code == EXIT_CODE_OK)
-        code = client_call_with_fd(client, "vm.start", json_object_get(params), fd, &started);
+        code = client_call_with_fds(client, "vm.start", json_object_get(arguments->params), &passed,
+                                    &started);
     if (code != EXIT_CODE_OK)
         return code;
     if (client->json)
@@ -73,18 +63,17 @@ const struct command command_start = {
 
 static int run_run(struct client *client, const struct arguments *arguments)
 {
-    struct console_request request = {
-        .image_fd = -1,
+    _cleanup_(image_set_close) struct passed_fds passed = { 0 };
+    const struct console_request request = {
+        .start = arguments->params,
+        .passed = &passed,
         .keys = client->json ? CONSOLE_NO_KEYS : CONSOLE_RUN_KEYS,
     };
-    _cleanup_json_ struct json_object *params = NULL, *exit = NULL;
-    _cleanup_close_ int fd = -1;
-    int code = open_image(arguments, &fd, &params);
+    _cleanup_json_ struct json_object *exit = NULL;
+    int code = image_set_open(arguments, arguments->params, &passed);
 
     if (code != EXIT_CODE_OK)
         return code;
-    request.start = params;
-    request.image_fd = fd;
     code = console_run(client, &request, &exit);
     return code == EXIT_CODE_OK && exit ? exit_code_of_guest(exit) : code;
 }

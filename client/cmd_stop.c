@@ -53,7 +53,7 @@ static int call_for_each(struct client *client, const char *method, struct json_
     }
     for (size_t i = 0; i < count; i++) {
         struct json_object *vm = json_object_array_get_idx(vms, i);
-        int code = client_send(client, method, params_for(common, vm), -1, &ids[i]);
+        int code = client_send(client, method, params_for(common, vm), NULL, &ids[i]);
 
         if (code != EXIT_CODE_OK)
             return code;

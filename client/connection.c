@@ -8,7 +8,6 @@
 #include <sys/un.h>
 
 #include "field.h"
-#include "protocol/limits.h"
 #include "protocol/line_buffer.h"
 #include "protocol/message.h"
 
@@ -80,34 +79,37 @@ int connection_fd(const struct connection *connection)
     return connection->fd;
 }
 
-/* One sendmsg(2); fd, if any, travels with the first byte. */
-static ssize_t send_some(int socket_fd, const char *bytes, size_t size, int fd)
+/* One sendmsg(2); descriptors, if any, travel with the first byte. */
+static ssize_t send_some(int socket_fd, const char *bytes, size_t size,
+                         const struct passed_fds *passed)
 {
     union {
         struct cmsghdr header; /* for its alignment */
-        char bytes[CMSG_SPACE(sizeof(int))];
+        char bytes[CMSG_SPACE(sizeof(passed->fds))];
     } control = { 0 };
     struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
-    if (fd >= 0) {
+    if (passed && passed->count > 0) {
+        size_t passed_size = passed->count * sizeof(passed->fds[0]);
         struct cmsghdr *header;
 
         message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
+        message.msg_controllen = CMSG_SPACE(passed_size);
         header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+        header->cmsg_len = CMSG_LEN(passed_size);
+        memcpy(CMSG_DATA(header), passed->fds, passed_size);
     }
     return sendmsg(socket_fd, &message, MSG_NOSIGNAL);
 }
 
-static int send_all(int socket_fd, const char *bytes, size_t size, int fd, struct error *err)
+static int send_all(int socket_fd, const char *bytes, size_t size, const struct passed_fds *passed,
+                    struct error *err)
 {
     while (size > 0) {
-        ssize_t n = send_some(socket_fd, bytes, size, fd);
+        ssize_t n = send_some(socket_fd, bytes, size, passed);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -118,13 +120,13 @@ static int send_all(int socket_fd, const char *bytes, size_t size, int fd, struc
             return error_set(err, -ECONNRESET, "vmmd went away: %s", strerror(errno));
         bytes += n;
         size -= (size_t)n;
-        fd = -1;
+        passed = NULL;
     }
     return 0;
 }
 
 int connection_send(struct connection *connection, const char *method, struct json_object *params,
-                    int fd, int64_t *ret_id, struct error *err)
+                    const struct passed_fds *passed, int64_t *ret_id, struct error *err)
 {
     int64_t id = ++connection->last_id;
     _cleanup_json_ struct json_object *request =
@@ -146,7 +148,7 @@ int connection_send(struct connection *connection, const char *method, struct js
     memcpy(line, text, length);
     line[length] = '\n';
 
-    r = send_all(connection->fd, line, length + 1, fd, err);
+    r = send_all(connection->fd, line, length + 1, passed, err);
     if (r < 0)
         return r;
     *ret_id = id;

@@ -12,6 +12,7 @@
 
 #include <json-c/json.h>
 
+#include "protocol/limits.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 
@@ -39,13 +40,19 @@ DEFINE_CLEANUP(struct connection *, connection_free);
 /* To poll for POLLIN; then connection_receive(). */
 int connection_fd(const struct connection *connection);
 
+/* Descriptors that go along with a request (SCM_RIGHTS), in the order in which it names them. */
+struct passed_fds {
+    int fds[PROTOCOL_FDS_MAX];
+    size_t count;
+};
+
 /*
- * Sends a request; blocks while the daemon does not read. Takes params (NULL: none). fd goes along
- * (SCM_RIGHTS) and stays the caller's; -1: none. Errors: -EMSGSIZE (more than the daemon reads),
+ * Sends a request; blocks while the daemon does not read. Takes params (NULL: none). The passed
+ * descriptors stay the caller's; NULL: none. Errors: -EMSGSIZE (more than the daemon reads),
  * -ECONNRESET (the daemon is gone).
  */
 int connection_send(struct connection *connection, const char *method, struct json_object *params,
-                    int fd, int64_t *ret_id, struct error *err);
+                    const struct passed_fds *passed, int64_t *ret_id, struct error *err);
 
 /* Reads once what the daemon sent; wait: until there is something. Errors: -ECONNRESET (the daemon
  * is gone), -EPROTO (what it sent is not JSON-RPC), -ENOMEM. */

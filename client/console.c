@@ -67,9 +67,9 @@ static void begin_line(struct console *console)
 }
 
 static void send_request(struct console *console, const char *method, struct json_object *params,
-                         int fd, int64_t *ret_id)
+                         const struct passed_fds *passed, int64_t *ret_id)
 {
-    int code = client_send(console->client, method, params, fd, ret_id);
+    int code = client_send(console->client, method, params, passed, ret_id);
 
     if (code != EXIT_CODE_OK)
         finish(console, code);
@@ -89,7 +89,7 @@ static void send_attach(struct console *console)
 
     if (console->request->from)
         json_object_object_add(params, "from", json_object_get(console->request->from));
-    send_request(console, "vm.attach", params, -1, &console->attach_id);
+    send_request(console, "vm.attach", params, NULL, &console->attach_id);
 }
 
 static void send_stop(struct console *console)
@@ -98,7 +98,7 @@ static void send_stop(struct console *console)
     int64_t stop_id; /* that it has ended, the stream tells */
 
     json_object_object_add(params, "force", json_object_new_boolean(console->interrupts > 1));
-    send_request(console, "vm.stop", params, -1, &stop_id);
+    send_request(console, "vm.stop", params, NULL, &stop_id);
 }
 
 static void drop_output(struct console *console)
@@ -407,7 +407,7 @@ static void send_first(struct console *console)
     const struct console_request *request = console->request;
 
     if (request->start)
-        send_request(console, "vm.start", json_object_get(request->start), request->image_fd,
+        send_request(console, "vm.start", json_object_get(request->start), request->passed,
                      &console->start_id);
     else
         send_attach(console);

@@ -19,9 +19,9 @@ enum console_keys {
 
 struct console_request {
     struct json_object *start; /* params of vm.start, for a VM of our own; NULL: there is one */
-    int image_fd;              /* goes with start; borrowed */
-    const char *vm;            /* else: id or name */
-    struct json_object *from;  /* openrpc.json, "From"; NULL: the first byte */
+    const struct passed_fds *passed; /* go with start; borrowed */
+    const char *vm;                  /* else: id or name */
+    struct json_object *from;        /* openrpc.json, "From"; NULL: the first byte */
     enum console_keys keys;
 };
 

@@ -63,7 +63,7 @@ _vmmctl() {
     help=$("$program" help "$command" 2>/dev/null) || return
     [[ $prev == -* ]] && option=$(_vmmctl_option "$help" "$prev")
     case $option in
-    PATH\|*)
+    PATH\|* | FILE\|*)
         _vmmctl_files "$cur"
         return
         ;;
