@@ -1,74 +1,10 @@
 /* stop, wait, rm: the end of VMs. */
-#include <stdlib.h>
-
 #include "command.h"
+#include "each_vm.h"
 #include "exit_code.h"
 #include "field.h"
 #include "report.h"
 #include "vm_record.h"
-
-/* What to do with the result of a request for one VM; returns an exit code. */
-typedef int (*result_fn)(struct client *client, struct json_object *result);
-
-/* The same parameters for one VM after the other. */
-static struct json_object *params_for(struct json_object *common, struct json_object *vm)
-{
-    struct json_object *params = json_object_new_object();
-
-    json_object_object_foreach(common, name, value)
-        json_object_object_add(params, name, json_object_get(value));
-    json_object_object_add(params, "vm", json_object_get(vm));
-    return params;
-}
-
-static int wait_for_each(struct client *client, const int64_t *ids, size_t count, result_fn handle)
-{
-    int code = EXIT_CODE_OK;
-
-    for (size_t i = 0; i < count; i++) {
-        _cleanup_json_ struct json_object *result = NULL;
-        int one = client_wait(client, ids[i], &result);
-
-        if (one == EXIT_CODE_OK)
-            one = handle(client, result);
-        else if (one == EXIT_CODE_NO_DAEMON)
-            return one;
-        if (code == EXIT_CODE_OK)
-            code = one;
-    }
-    return code;
-}
-
-/* A request for each of an array of VMs, all under way at once, so that to wait for several takes
- * as long as for the last. Returns the first exit code that is not 0, in the order of the VMs. */
-static int call_for_each(struct client *client, const char *method, struct json_object *common,
-                         struct json_object *vms, result_fn handle)
-{
-    size_t count = json_object_array_length(vms);
-    _cleanup_free_ int64_t *ids = calloc(count + 1, sizeof(*ids));
-
-    if (!ids) {
-        report("out of memory");
-        return EXIT_CODE_FAILED;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *vm = json_object_array_get_idx(vms, i);
-        int code = client_send(client, method, params_for(common, vm), NULL, &ids[i]);
-
-        if (code != EXIT_CODE_OK)
-            return code;
-    }
-    return wait_for_each(client, ids, count, handle);
-}
-
-static struct json_object *vms_named(const struct arguments *arguments)
-{
-    struct json_object *vms = json_object_new_array();
-
-    for (int i = 0; i < arguments->operand_count; i++)
-        json_object_array_add(vms, field_new_text(arguments->operands[i]));
-    return vms;
-}
 
 static int show_end(struct client *client, struct json_object *record)
 {
@@ -86,9 +22,9 @@ static const struct option_row stop_options[] = {
 
 static int stop_run(struct client *client, const struct arguments *arguments)
 {
-    _cleanup_json_ struct json_object *vms = vms_named(arguments);
+    _cleanup_json_ struct json_object *vms = each_vm_named(arguments);
 
-    return call_for_each(client, "vm.stop", arguments->params, vms, show_end);
+    return each_vm_call(client, "vm.stop", arguments->params, vms, show_end);
 }
 
 const struct command command_stop = {
@@ -116,9 +52,9 @@ static int show_end_as_code(struct client *client, struct json_object *record)
 
 static int wait_run(struct client *client, const struct arguments *arguments)
 {
-    _cleanup_json_ struct json_object *vms = vms_named(arguments);
+    _cleanup_json_ struct json_object *vms = each_vm_named(arguments);
 
-    return call_for_each(client, "vm.wait", arguments->params, vms, show_end_as_code);
+    return each_vm_call(client, "vm.wait", arguments->params, vms, show_end_as_code);
 }
 
 const struct command command_wait = {
@@ -203,14 +139,14 @@ static int rm_run(struct client *client, const struct arguments *arguments)
         return EXIT_CODE_USAGE;
     }
     if (!all && !force) {
-        vms = vms_named(arguments);
+        vms = each_vm_named(arguments);
     } else {
         vms = json_object_new_array();
         code = all ? ended_vms(client, vms) : stop_first(client, arguments, vms);
     }
     if (code == EXIT_CODE_NO_DAEMON)
         return code;
-    removed = call_for_each(client, "vm.remove", arguments->params, vms, show_nothing);
+    removed = each_vm_call(client, "vm.remove", arguments->params, vms, show_nothing);
     return code != EXIT_CODE_OK ? code : removed;
 }
 

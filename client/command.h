@@ -30,7 +30,8 @@ struct command {
 };
 
 extern const struct command command_start, command_run;
-extern const struct command command_attach, command_logs;
+extern const struct command command_attach, command_logs, command_input;
+extern const struct command command_pause, command_resume;
 extern const struct command command_stop, command_wait, command_rm;
 extern const struct command command_list, command_status, command_stats, command_info;
 extern const struct command command_events;
