@@ -32,14 +32,15 @@ const struct command command_attach = {
     .operands = "VM",
     .operands_min = 1,
     .operands_max = 1,
-    .summary = "Stream a VM's output from its first byte",
+    .summary = "Stream a VM's output from its first byte, type to it",
     .description =
         "Any number may be attached to one VM, ended ones too. It ends with the VM, and says on\n"
         "standard error why that ended. Bytes that were overwritten before they could be shown\n"
         "are counted there. --from also takes an offset in bytes, or -N for the last N bytes.\n"
         "\n"
         "On a terminal, Ctrl-] detaches, and the VM goes on. All other keys are the guest's, also\n"
-        "Ctrl-C. Elsewhere standard output gets the guest's bytes and nothing else.\n",
+        "Ctrl-C. Elsewhere standard output gets the guest's bytes and nothing else, and standard\n"
+        "input is left alone; 'vmmctl input' sends it.\n",
     .options = attach_options,
     .run = attach_run,
 };

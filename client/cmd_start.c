@@ -68,6 +68,7 @@ static int run_run(struct client *client, const struct arguments *arguments)
         .start = arguments->params,
         .passed = &passed,
         .keys = client->json ? CONSOLE_NO_KEYS : CONSOLE_RUN_KEYS,
+        .filter = true,
     };
     _cleanup_json_ struct json_object *exit = NULL;
     int code = image_set_open(arguments, arguments->params, &passed);
@@ -86,8 +87,12 @@ const struct command command_run = {
     .summary = "Start a VM, show its output, exit with its code",
     .description =
         "IMAGE is a file, or - for standard input. Standard output gets what the guest prints and\n"
-        "nothing else. Ctrl-C stops the VM, a second time kills it; so do SIGTERM and SIGHUP, and\n"
-        "the end of whoever reads the output. On a terminal, Ctrl-] detaches: the VM goes on.\n"
+        "nothing else. Standard input, to its end, is the guest's, unless it is a terminal and\n"
+        "standard output is none: so a guest can be a filter.\n"
+        "\n"
+        "Ctrl-C stops the VM, a second time kills it; so do SIGTERM and SIGHUP, and the end of\n"
+        "whoever reads the output. On a terminal, Ctrl-] detaches, and the VM goes on; all other\n"
+        "keys are the guest's.\n"
         "\n"
         "The exit code is the guest's own where it ended with one, 0 if it halted, 124 after\n"
         "--timeout, 125 if it crashed or failed, 130 if it was stopped.\n",

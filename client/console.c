@@ -11,7 +11,9 @@
 
 #include "exit_code.h"
 #include "field.h"
+#include "input.h"
 #include "output_chunk.h"
+#include "protocol/rpc_error.h"
 #include "report.h"
 #include "signals.h"
 #include "sink.h"
@@ -20,9 +22,11 @@
 
 enum {
     KEY_DETACH = 0x1d, /* Ctrl-], as virsh console and telnet have it */
-    KEY_CTRL_C = 0x03,
-    NO_CODE = -1, /* it is not over */
+    NO_CODE = -1,      /* it is not over */
 };
+
+#define READ_SIZE ((size_t)4096)
+#define AHEAD_MAX ((size_t)64 * 1024) /* of a pipe or a file: the rest can stay there */
 
 struct console {
     struct client *client;
@@ -30,15 +34,19 @@ struct console {
     struct signals signals;
     struct terminal terminal;
     struct sink sink;
+    struct input input;
     int64_t start_id; /* of requests under way; 0: none */
     int64_t attach_id;
+    int64_t input_id;
     int64_t vm; /* 0: not known yet */
     char *name;
     struct json_object *exit; /* how the guest ended */
     bool dropping;            /* what the guest prints is not wanted any more */
-    bool hinted;              /* at how to get out */
-    bool midline;             /* the last byte shown was no LF */
-    bool failed;              /* the output could not be written */
+    bool attached;
+    bool filter;  /* standard input is read to its end */
+    bool deaf;    /* the guest, and that was told */
+    bool midline; /* the last byte shown was no LF */
+    bool failed;  /* the output could not be written */
     unsigned interrupts;
     int code; /* NO_CODE: go on */
     int died; /* of this signal, at the end; 0: not */
@@ -248,14 +256,31 @@ static void on_started(struct console *console, struct json_object *result)
 
 static void on_attached(struct console *console)
 {
+    console->attached = true;
     terminal_enter(&console->terminal);
     if (console->terminal.entered)
         report("attached to VM '%s' (%" PRId64 "); Ctrl-] detaches", console->name, console->vm);
 }
 
+/* What is left of the input when the VM ends is nobody's, as with a filter that ends early. */
+static void on_input_answered(struct console *console, const struct incoming *incoming)
+{
+    if (!incoming->error) {
+        input_accepted(&console->input, incoming->result);
+        return;
+    }
+    input_refused(&console->input);
+    if (field_integer(incoming->error, "code") != RPC_WRONG_STATE) {
+        begin_line(console);
+        report("%s", field_text(incoming->error, "message"));
+    }
+}
+
 static void on_answer(struct console *console, const struct incoming *incoming)
 {
-    if (incoming->error)
+    if (console->input_id > 0 && incoming->id == console->input_id)
+        on_input_answered(console, incoming);
+    else if (incoming->error)
         finish(console, client_refused(console->client, incoming->error));
     else if (incoming->id == console->start_id)
         on_started(console, incoming->result);
@@ -319,19 +344,49 @@ static void handle_signals(struct console *console)
     }
 }
 
-static void detach(struct console *console)
+static void send_input(struct console *console)
+{
+    struct json_object *params =
+        console->attached ? input_next(&console->input, console->vm) : NULL;
+
+    if (params)
+        send_request(console, "vm.input", params, NULL, &console->input_id);
+}
+
+/* Keys that the guest does not take wait here, since behind them may come Ctrl-]. */
+static void type(struct console *console, const char *keys, size_t size)
+{
+    int r = console->input.closed ? -EPIPE : input_add(&console->input, keys, size);
+
+    if (r == 0)
+        console->deaf = false;
+    if (r == 0 || size == 0 || console->deaf || console->exit)
+        return;
+    console->deaf = true;
+    begin_line(console);
+    if (r == -EPIPE)
+        report("the guest takes no more input; Ctrl-] detaches");
+    else
+        report("the guest does not read; what is typed from here on is dropped");
+}
+
+/* unsent: bytes that were typed before. */
+static void detach(struct console *console, size_t unsent)
 {
     terminal_leave(&console->terminal);
     begin_line(console);
     report("detached from VM '%s' (%" PRId64 "), which goes on", console->name, console->vm);
+    if (unsent > 0)
+        report("%zu bytes that were typed may not have reached the guest", unsent);
     finish(console, EXIT_CODE_OK);
 }
 
-/* Guests cannot be typed to; only the way out means something. */
 static void handle_keys(struct console *console)
 {
-    char keys[256];
+    char keys[READ_SIZE];
     ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
+    const char *way_out;
+    bool waiting; /* for room */
 
     if (n <= 0) { /* the terminal is gone */
         console->terminal.mode = TERMINAL_KEEP;
@@ -339,16 +394,50 @@ static void handle_keys(struct console *console)
         interrupt(console, SIGHUP);
         return;
     }
-    if (memchr(keys, KEY_DETACH, (size_t)n)) {
-        detach(console);
-    } else if (memchr(keys, KEY_CTRL_C, (size_t)n) && !console->hinted) {
-        console->hinted = true;
-        begin_line(console);
-        report("Ctrl-] detaches; 'vmmctl stop %" PRId64 "' ends the VM", console->vm);
+    way_out = memchr(keys, KEY_DETACH, (size_t)n);
+    waiting = console->input.under_way;
+    type(console, keys, way_out ? (size_t)(way_out - keys) : (size_t)n);
+    if (way_out) {
+        send_input(console);
+        detach(console, waiting ? input_size(&console->input) : 0);
     }
 }
 
-enum { POLL_SIGNALS, POLL_SINK, POLL_CONNECTION, POLL_KEYS, POLL_COUNT };
+static void handle_stdin(struct console *console)
+{
+    char bytes[READ_SIZE];
+    ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0)
+        report("cannot read standard input: %s", strerror(errno));
+    else if (n > 0 && input_add(&console->input, bytes, (size_t)n) == 0)
+        return;
+    else if (n > 0)
+        report("out of memory; the guest gets no more input");
+    input_end(&console->input);
+}
+
+static void handle_input(struct console *console)
+{
+    if (console->filter)
+        handle_stdin(console);
+    else
+        handle_keys(console);
+}
+
+/* To be polled: a terminal always, for the way out; -1: not now. */
+static int input_fd(const struct console *console)
+{
+    const struct input *input = &console->input;
+    bool wanted = console->filter && console->attached && !input->ending && !input->closed &&
+                  input_size(input) < AHEAD_MAX;
+
+    return wanted || console->terminal.entered ? STDIN_FILENO : -1;
+}
+
+enum { POLL_SIGNALS, POLL_SINK, POLL_CONNECTION, POLL_INPUT, POLL_COUNT };
 
 /* What is not wanted has descriptor -1, which poll(2) passes over. */
 static void wait_for_something(struct console *console, struct pollfd fds[static POLL_COUNT])
@@ -362,8 +451,7 @@ static void wait_for_something(struct console *console, struct pollfd fds[static
     fds[POLL_CONNECTION] =
         (struct pollfd){ .fd = pending ? -1 : connection_fd(console->client->connection),
                          .events = POLLIN };
-    fds[POLL_KEYS] =
-        (struct pollfd){ .fd = console->terminal.entered ? STDIN_FILENO : -1, .events = POLLIN };
+    fds[POLL_INPUT] = (struct pollfd){ .fd = input_fd(console), .events = POLLIN };
     while (poll(fds, POLL_COUNT, -1) < 0 && errno == EINTR)
         ;
 }
@@ -380,12 +468,14 @@ static void run_loop(struct console *console)
             flush_output(console);
         else if (fds[POLL_SINK].revents)
             output_failed(console, -EPIPE);
-        if (fds[POLL_KEYS].revents && console->code == NO_CODE)
-            handle_keys(console);
+        if (fds[POLL_INPUT].revents && console->code == NO_CODE)
+            handle_input(console);
         if (fds[POLL_CONNECTION].revents && console->code == NO_CODE)
             receive(console);
         if (console->code == NO_CODE)
             handle_incoming(console);
+        if (console->code == NO_CODE)
+            send_input(console);
     }
 }
 
@@ -427,7 +517,7 @@ int console_run(struct client *client, const struct console_request *request,
     static const enum terminal_mode modes[] = {
         [CONSOLE_NO_KEYS] = TERMINAL_KEEP,
         [CONSOLE_ATTACH_KEYS] = TERMINAL_RAW,
-        [CONSOLE_RUN_KEYS] = TERMINAL_SIGNALS,
+        [CONSOLE_RUN_KEYS] = TERMINAL_INTERRUPT,
     };
     struct console console = { .client = client, .request = request, .code = NO_CODE };
     int code, r;
@@ -444,6 +534,7 @@ int console_run(struct client *client, const struct console_request *request,
     }
     terminal_init(&console.terminal, modes[request->keys]);
     sink_init(&console.sink);
+    console.filter = request->filter && !isatty(STDIN_FILENO);
 
     send_first(&console);
     run_loop(&console);
@@ -451,6 +542,7 @@ int console_run(struct client *client, const struct console_request *request,
     terminal_leave(&console.terminal);
     say_how_it_ended(&console);
     sink_deinit(&console.sink);
+    input_deinit(&console.input);
     signals_deinit(&console.signals);
     free(console.name);
     *ret_exit = console.exit;

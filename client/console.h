@@ -1,6 +1,6 @@
 /*
- * Console: a VM's output on standard output while it comes, until the VM has ended or the user
- * wants no more; on a terminal, with keys.
+ * Console: a VM's output on standard output while it comes, and standard input for the guest, until
+ * the VM has ended or the user wants no more.
  */
 #pragma once
 
@@ -11,10 +11,11 @@
 
 #include "client.h"
 
+/* What a terminal is used for; in both, Ctrl-] detaches. */
 enum console_keys {
-    CONSOLE_NO_KEYS,     /* standard input is left alone */
-    CONSOLE_ATTACH_KEYS, /* Ctrl-] detaches; the other keys are the guest's */
-    CONSOLE_RUN_KEYS,    /* Ctrl-] detaches; Ctrl-C and Ctrl-Z are signals to us */
+    CONSOLE_NO_KEYS,     /* it is left alone */
+    CONSOLE_ATTACH_KEYS, /* the other keys are the guest's */
+    CONSOLE_RUN_KEYS,    /* the other keys are the guest's, but Ctrl-C is a signal to us */
 };
 
 struct console_request {
@@ -23,6 +24,7 @@ struct console_request {
     const char *vm;                  /* else: id or name */
     struct json_object *from;        /* openrpc.json, "From"; NULL: the first byte */
     enum console_keys keys;
+    bool filter; /* standard input is the guest's, and so is its end, if it is no terminal */
 };
 
 /*

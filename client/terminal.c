@@ -24,6 +24,8 @@ void terminal_enter(struct terminal *terminal)
     raw.c_iflag &= ~(tcflag_t)(IXON | ICRNL | INLCR | IGNCR | ISTRIP);
     if (terminal->mode == TERMINAL_RAW)
         raw.c_lflag &= ~(tcflag_t)ISIG;
+    if (terminal->mode == TERMINAL_INTERRUPT)
+        raw.c_cc[VQUIT] = raw.c_cc[VSUSP] = _POSIX_VDISABLE;
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     /* TCSANOW, here and below: the others wait for output, which may be held up for ever. */

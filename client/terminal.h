@@ -1,5 +1,5 @@
 /*
- * Terminal: the one on standard input, while a VM is attached to it.
+ * Terminal: the one on standard input, while keys are for a guest, or for a screen of our own.
  *
  * Keys come one by one and are not echoed. Output processing stays on: guests end lines with LF
  * alone, and the terminal makes CR LF of it; so do lines of our own on stderr come out right.
@@ -10,9 +10,10 @@
 #include <termios.h>
 
 enum terminal_mode {
-    TERMINAL_KEEP,    /* leave it as it is */
-    TERMINAL_RAW,     /* every key is ours, Ctrl-C too */
-    TERMINAL_SIGNALS, /* but Ctrl-C, Ctrl-\ and Ctrl-Z do what they do elsewhere */
+    TERMINAL_KEEP,      /* leave it as it is */
+    TERMINAL_RAW,       /* every key is ours, Ctrl-C too */
+    TERMINAL_INTERRUPT, /* but Ctrl-C does what it does elsewhere */
+    TERMINAL_SIGNALS,   /* and Ctrl-\ and Ctrl-Z as well */
 };
 
 struct terminal {
