@@ -1,0 +1,20 @@
+# shellcheck shell=bash disable=SC2034
+# The x86 lab: kvm_amd, on the nested SVM that QEMU's emulation has. It has no VMX.
+
+kernel_package=linux-image-cloud-amd64 # starts sooner than linux-image-amd64, and is smaller
+kernel_file='boot/vmlinuz-*'
+triplet=x86_64-linux-gnu
+kernel_modules='virtio_pci virtio_console kvm_amd'
+qemu=(qemu-system-x86_64 -machine pc -cpu max)
+
+# The machine's own apt, as it is.
+apt_setup() {
+    :
+}
+
+# Runs a program of $1, an unpacked root, here.
+run_in_sysroot() {
+    local root=$1
+    shift
+    "$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/usr/lib/$triplet" "$@"
+}

@@ -1,0 +1,121 @@
+# shellcheck shell=bash disable=SC2154
+# What of Debian a lab machine is made of, through apt alone. Nothing is installed: packages are
+# unpacked below the cache. Takes its variables and functions from the architecture's file.
+
+# Libraries by their -dev packages: their names are the same in every release, and where vmmd is
+# cross-built, it is against these.
+sysroot_packages='busybox-static libc6-dev libevent-dev libjson-c-dev libsystemd-dev libsmartcols-dev
+    python3-pytest python3-pytest-timeout'
+
+# Packs a directory as the kernel takes it. Not compressed: the emulated CPU is slow at unpacking.
+pack_archive() {
+    (cd "$1" && find . "${@:2}" -print0 | cpio --null --quiet --create --format newc --owner 0:0)
+}
+
+lab_apt_get() {
+    apt-get -qq -o APT::Sandbox::User=root -o Dir::Cache="$work/apt" -o Debug::NoLocking=1 "$@"
+}
+
+fetch_kernel() {
+    local package
+
+    # linux-image-ARCH is an empty package that depends on the current one
+    package=$(apt-cache depends "$kernel_package" | awk '$1 == "Depends:" { print $2; exit }')
+    (cd "$work" && lab_apt_get download "$package")
+    mkdir -p "$work/linux/usr/lib"
+    ln -s usr/lib "$work/linux/lib"
+    dpkg-deb -x "$work"/linux-image-*.deb "$work/linux"
+    # shellcheck disable=SC2086 # a pattern
+    cp "$work/linux/"$kernel_file "$work/kernel"
+}
+
+# apt works out what the packages depend on as if nothing were installed.
+fetch_sysroot() {
+    local name package
+
+    touch "$work/nothing-installed"
+    # shellcheck disable=SC2086 # words
+    lab_apt_get -y -o Dir::State::status="$work/nothing-installed" --no-install-recommends \
+        --download-only install $sysroot_packages
+    for name in bin sbin lib lib64; do
+        mkdir -p "$work/sysroot/usr/$name"
+        ln -s "usr/$name" "$work/sysroot/$name"
+    done
+    for package in "$work"/apt/archives/*.deb; do
+        # dpkg-deb -x would put directories in place of these links
+        dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$work/sysroot"
+    done
+}
+
+# Prints the files of a module and of what it needs, in the order to load them. (depmod would look
+# at every module there is, for seconds.)
+module_files() {
+    local file needed
+
+    # file names have hyphens or underscores, whatever the module's name has
+    file=$(find "$work/linux/lib/modules/" -name "${1//[-_]/[-_]}.ko*")
+    [[ -n $file ]] || return 0 # built in
+    for needed in $(modinfo -F depends "$file" | tr , ' '); do
+        module_files "$needed"
+    done
+    echo "$file"
+}
+
+add_modules() {
+    local root=$1 module file name
+
+    mkdir "$root/modules"
+    for module in $kernel_modules; do
+        module_files "$module"
+    done | awk '!seen[$0]++' | while read -r file; do
+        name=$(basename "$file" .xz)
+        case $file in
+        *.xz) xz -dc "$file" >"$root/modules/$name" ;;
+        *) cp "$file" "$root/modules/$name" ;;
+        esac
+        echo "$name" >>"$root/modules/order"
+    done
+}
+
+# What the machine has no use for.
+trim() {
+    local root=$1
+
+    rm -rf "$root"/usr/{include,share/{doc,man,locale,lintian,info},lib/"$triplet"/{gconv,perl*}} \
+        "$root"/usr/lib/python3.*/{test,idlelib,lib2to3,ensurepip,distutils,pydoc_data,tkinter}
+    find "$root" -name '*.a' -delete
+}
+
+# Python without compiled files would compile for a minute at each boot.
+compile_python() {
+    local root=$1 python
+
+    python=$(echo "$root"/usr/bin/python3.*)
+    PYTHONHOME=$root/usr run_in_sysroot "$root" "$python" -m compileall -q \
+        --invalidation-mode unchecked-hash "$root"/usr/lib/python3*
+}
+
+# Makes directory $1 with `kernel`, `sysroot` and `debian.cpio`, unless it is there and made of the
+# same packages.
+debian_fetch() {
+    local wanted="$kernel_package $kernel_modules $sysroot_packages" root work=$1.new
+
+    [[ ! -f $1/made-of || $(<"$1/made-of") != "$wanted" ]] || return 0
+    echo "lab: fetching Debian's packages into $1" >&2
+    rm -rf "$work"
+    mkdir -p "$work/apt/archives/partial"
+    apt_setup "$work"
+    fetch_kernel
+    fetch_sysroot
+
+    root=$work/root
+    cp -a "$work/sysroot" "$root"
+    add_modules "$root"
+    trim "$root"
+    compile_python "$root"
+    pack_archive "$root" >"$work/debian.cpio"
+
+    rm -rf "$work/apt" "$work"/*.deb "$work/linux" "$root" "$1"
+    echo "$wanted" >"$work/made-of"
+    mv "$work" "$1"
+}
