@@ -103,12 +103,12 @@ static uint8_t interrupt_id(const struct uart16550 *uart)
 }
 
 /*
- * On a PC, OUT2 opens the gate between the UART and its interrupt line. In loopback the bit counts
- * and not the pin, which is inactive then: interrupts are to be operational (section 8.8, bit 4).
+ * On a PC, OUT2 opens a gate between the UART and its interrupt line. It is left open: QEMU has
+ * none, and kernels that were only ever run there (xv6 is one) do not set the bit.
  */
 static void update_interrupt(struct uart16550 *uart)
 {
-    bool level = (uart->modem_control & MCR_OUT2) && interrupt_id(uart) != IIR_NONE;
+    bool level = interrupt_id(uart) != IIR_NONE;
 
     if (level == uart->interrupt)
         return;

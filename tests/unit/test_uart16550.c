@@ -648,7 +648,8 @@ static void bytes_below_the_trigger_level_time_out_at_once(void **state)
     assert_false(end.level);
 }
 
-static void out2_is_the_gate_of_the_interrupt_line(void **state)
+/* As in QEMU: some kernels never set OUT2. */
+static void interrupts_do_without_out2(void **state)
 {
     struct machine_end end;
 
@@ -656,12 +657,11 @@ static void out2_is_the_gate_of_the_interrupt_line(void **state)
     reset(&end);
     out(&end, IER, ERBFI);
     type(&end, "a");
-    assert_false(end.level);
     assert_int_equal(in(&end, IIR), DATA);
-    out(&end, MCR, OUT2);
     assert_true(end.level);
+    out(&end, MCR, OUT2);
     out(&end, MCR, 0);
-    assert_false(end.level);
+    assert_true(end.level);
 }
 
 static void machine_without_controller_can_do_all_the_same(void **state)
@@ -1011,7 +1011,7 @@ int main(void)
         cmocka_unit_test(each_byte_read_makes_an_edge_for_the_next),
         cmocka_unit_test(fifo_interrupts_as_data_from_the_trigger_level_on),
         cmocka_unit_test(bytes_below_the_trigger_level_time_out_at_once),
-        cmocka_unit_test(out2_is_the_gate_of_the_interrupt_line),
+        cmocka_unit_test(interrupts_do_without_out2),
         cmocka_unit_test(machine_without_controller_can_do_all_the_same),
         cmocka_unit_test(each_byte_sent_makes_an_edge),
         cmocka_unit_test(interrupts_are_told_by_their_priority),
