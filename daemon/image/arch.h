@@ -21,6 +21,17 @@ struct image_mode {
 extern const struct image_mode arch_image_modes[];
 extern const size_t arch_image_mode_count;
 
+/* An ELF file that can run here, e_machine and EI_CLASS, and how it is entered. */
+struct elf_target {
+    uint16_t machine;
+    unsigned char class;
+    enum boot_mode mode;
+    uint64_t reach; /* as of struct image_mode */
+};
+
+extern const struct elf_target arch_elf_targets[];
+extern const size_t arch_elf_target_count;
+
 /* RAM that firmware's tables live in: a file may say that it wants to be there, but nothing is put
  * there unasked. */
 extern const struct layout_range arch_reserved[];

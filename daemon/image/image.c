@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "image/arch.h"
+#include "image/elf.h"
 #include "image/flat.h"
 #include "image/image_file.h"
 #include "image/loader.h"
@@ -30,6 +31,7 @@ static const struct image_loader *find_loader(enum image_format format)
     case IMAGE_FLAT:
         return &flat_loader;
     case IMAGE_ELF:
+        return &elf_loader;
     case IMAGE_ROM:
     case IMAGE_MULTIBOOT:
     case IMAGE_LINUX:

@@ -3,6 +3,10 @@
  */
 #include "image/arch.h"
 
+#include <elf.h>
+
+#include "image/x86/e820.h"
+
 #define GIB_4 UINT64_C(0x100000000) /* protected mode's addresses, and long mode's page tables */
 
 const struct image_mode arch_image_modes[] = {
@@ -12,11 +16,17 @@ const struct image_mode arch_image_modes[] = {
 };
 const size_t arch_image_mode_count = sizeof(arch_image_modes) / sizeof(arch_image_modes[0]);
 
-/* The real mode's interrupt vectors and BIOS data, which guests may look at; and, up to 1 MiB, the
- * extended BIOS data, video memory and ROMs of a PC. */
+const struct elf_target arch_elf_targets[] = {
+    { EM_386, ELFCLASS32, BOOT_PROTECTED, GIB_4 },
+    { EM_X86_64, ELFCLASS64, BOOT_LONG, GIB_4 },
+};
+const size_t arch_elf_target_count = sizeof(arch_elf_targets) / sizeof(arch_elf_targets[0]);
+
+/* The real mode's interrupt vectors and BIOS data, which guests may look at; and what e820.h says
+ * is not RAM. */
 const struct layout_range arch_reserved[] = {
     { 0, 0x1000, "the BIOS data area" },
-    { 0x9fc00, 0x60400, "the BIOS area" },
+    { EBDA_START, HIGH_MEMORY_START - EBDA_START, "the BIOS area" },
 };
 const size_t arch_reserved_count = sizeof(arch_reserved) / sizeof(arch_reserved[0]);
 
