@@ -6,6 +6,7 @@
 #include <elf.h>
 
 #include "image/x86/e820.h"
+#include "image/x86/formats.h"
 
 #define GIB_4 UINT64_C(0x100000000) /* protected mode's addresses, and long mode's page tables */
 
@@ -30,4 +31,6 @@ const struct layout_range arch_reserved[] = {
 };
 const size_t arch_reserved_count = sizeof(arch_reserved) / sizeof(arch_reserved[0]);
 
-const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT] = { 0 };
+const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT] = {
+    [IMAGE_ROM] = &rom_loader,
+};
