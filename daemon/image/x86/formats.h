@@ -10,3 +10,9 @@
  * vector is (Intel SDM vol. 3A, "First Instruction Executed").
  */
 extern const struct image_loader rom_loader;
+
+/*
+ * A kernel for Multiboot 1: Multiboot Specification 0.6.96. It is an ELF file, of 32 or (as GRUB
+ * has it) 64 bits, or has its addresses in its header. Always entered in protected mode.
+ */
+extern const struct image_loader multiboot_loader;
