@@ -1,5 +1,5 @@
 /*
- * Linker script of every guest: one flat image, first byte entered, linked for where it is loaded.
+ * Linker script of the flat guests: one image, first byte entered, linked for where it is loaded.
  *
  * A guest that defines guest_size says how long its image must be; any other length is an error.
  */
@@ -11,8 +11,8 @@ ENTRY(_start)
 SECTIONS
 {
     . = GUEST_LOAD_ADDRESS;
-    .image : { *(.text) *(.rodata) *(.data) }
-    .bss : { *(.bss) } /* not in the image: memory is zero at the start */
+    .image : { *(.text.start) *(.text .text.*) *(.rodata .rodata.*) *(.data .data.*) }
+    .bss : { *(.bss .bss.*) } /* not in the image: memory is zero at the start */
     /DISCARD/ : { *(*) }
 }
 

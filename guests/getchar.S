@@ -12,11 +12,12 @@
     .globl _start
 
 _start:
+next:
     hypercall HC_GETCHAR
     test %ah, %ah
     jnz end
     mov %al, %bl
     hypercall HC_PUTCHAR
-    jmp _start
+    jmp next
 end:
     hypercall HC_EXIT

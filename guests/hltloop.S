@@ -10,5 +10,6 @@
     .set guest_size, 3
 
 _start:
+again:
     hlt
-    jmp _start
+    jmp again

@@ -8,4 +8,5 @@
     .set guest_size, 2
 
 _start:
-    jmp _start
+again:
+    jmp again
