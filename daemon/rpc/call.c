@@ -57,6 +57,11 @@ struct rpc_call *rpc_call_new(struct connection *connection, struct json_object 
     return call;
 }
 
+bool rpc_call_is_unheard(const struct rpc_call *call)
+{
+    return call->is_notification || call->connection->deaf;
+}
+
 void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *context)
 {
     call->cancel = fn;
@@ -124,7 +129,7 @@ static void finish(struct rpc_call *call, struct json_object *answer)
 
     list_remove(&call->link);
     connection->call_count--;
-    if (call->is_notification)
+    if (rpc_call_is_unheard(call))
         json_object_put(answer);
     else if (call->batch)
         add_to_batch(call, answer);

@@ -45,6 +45,9 @@ struct rpc_call {
 struct rpc_call *rpc_call_new(struct connection *connection, struct json_object *id,
                               bool is_notification, struct rpc_batch *batch);
 
+/* Whether nobody gets the answer: then there is no need to wait for it, or to look it up. */
+bool rpc_call_is_unheard(const struct rpc_call *call);
+
 /* Until the call is answered, fn(context) is called if its client goes. */
 void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *context);
 

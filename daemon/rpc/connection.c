@@ -49,7 +49,7 @@ void connection_send(struct connection *connection, struct json_object *message)
 
 void connection_send_text(struct connection *connection, const void *text, size_t size)
 {
-    if (connection->fd < 0 || connection->doomed)
+    if (connection->fd < 0 || connection->doomed || connection->deaf)
         return;
     evbuffer_add(connection->queue, text, size);
     if (!connection->writing)
@@ -187,6 +187,48 @@ static void go_on(struct connection *connection)
         connection_settle(connection);
 }
 
+/* Waits for the client to read, if there is something it has not read. */
+static void watch_writable(struct connection *connection)
+{
+    bool wanted = connection_queued(connection) > 0;
+
+    if (wanted == connection->writing)
+        return;
+    connection->writing = wanted;
+    if (wanted)
+        event_add(connection->writable, NULL);
+    else
+        event_del(connection->writable);
+}
+
+/* Ends what waits to tell the client something. */
+static void end_waiting(struct connection *connection)
+{
+    while (!list_is_empty(&connection->subscriptions))
+        subscription_end(LIST_ENTRY(connection->subscriptions.next, struct subscription, link));
+    while (!list_is_empty(&connection->calls)) {
+        struct rpc_call *call = LIST_ENTRY(connection->calls.next, struct rpc_call, link);
+
+        call->cancel(call->context); /* only calls that wait are still there */
+    }
+}
+
+/* Nobody is there to be answered. What was asked for is done all the same: it may have been asked
+ * for, and the client gone, before vmmd had a chance to read. */
+static void deafen(struct connection *connection)
+{
+    if (connection->deaf)
+        return;
+    connection->deaf = true;
+    connection->busy = true;
+    end_waiting(connection);
+    connection->busy = false;
+    evbuffer_drain(connection->queue, connection_queued(connection));
+    watch_writable(connection);
+    if (!has_requests_left(connection))
+        go_on(connection);
+}
+
 /* Whether the other end is closed for reading, too. */
 static bool peer_is_gone(const struct connection *connection)
 {
@@ -200,18 +242,14 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
     struct connection *connection = context;
 
     (void)fd, (void)what;
-    /* nobody is there to be answered, but what was asked for is done */
-    if (connection->fd >= 0 && !has_requests_left(connection) && peer_is_gone(connection))
-        connection_close(connection);
+    if (connection->fd >= 0 && peer_is_gone(connection))
+        deafen(connection);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *context)
 {
-    struct connection *connection = context;
-
-    go_on(connection);
-    if (connection->half_closed)
-        on_hangup(fd, what, connection);
+    (void)fd, (void)what;
+    go_on(context);
 }
 
 /* An edge: the end of what it sends is there already, and would be told of again and again. */
@@ -257,7 +295,7 @@ static enum read_result read_some(struct connection *connection)
     if (!room.iov_base)
         return READ_FAILED;
     n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n == 0)
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) /* reset: it has left answers unread */
         return READ_END;
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? READ_NOTHING : READ_FAILED;
@@ -307,20 +345,6 @@ static void top_up_streams(struct connection *connection)
     connection->busy = false;
 }
 
-/* Waits for the client to read, if there is something it has not read. */
-static void watch_writable(struct connection *connection)
-{
-    bool wanted = connection_queued(connection) > 0;
-
-    if (wanted == connection->writing)
-        return;
-    connection->writing = wanted;
-    if (wanted)
-        event_add(connection->writable, NULL);
-    else
-        event_del(connection->writable);
-}
-
 /* The client has read: streams and requests that waited for that go on. */
 static void resume(struct connection *connection)
 {
@@ -340,8 +364,9 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
         return;
     }
     /* once: what is left, or was added, waits for the next turn, after the other clients' */
-    if (evbuffer_write(connection->queue, connection->fd) < 0 && errno != EAGAIN) {
-        connection_close(connection);
+    if (connection_queued(connection) > 0 &&
+        evbuffer_write(connection->queue, connection->fd) < 0 && errno != EAGAIN) {
+        deafen(connection);
         return;
     }
     resume(connection);
@@ -353,9 +378,11 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
 
 void connection_settle(struct connection *connection)
 {
+    bool owed = connection->call_count > 0 || connection_queued(connection) > 0 ||
+                connection->subscription_count > 0;
+
     if (connection->fd >= 0 && !connection->busy && connection->half_closed &&
-        connection->call_count == 0 && connection_queued(connection) == 0 &&
-        !has_requests_left(connection) && connection->subscription_count == 0)
+        !has_requests_left(connection) && (connection->deaf || !owed))
         connection_close(connection);
 }
 
@@ -413,13 +440,7 @@ void connection_close(struct connection *connection)
     close(TAKE_FD(connection->fd));
     close_fds_until(connection, UINT64_MAX);
 
-    while (!list_is_empty(&connection->subscriptions))
-        subscription_end(LIST_ENTRY(connection->subscriptions.next, struct subscription, link));
-    while (!list_is_empty(&connection->calls)) {
-        struct rpc_call *call = LIST_ENTRY(connection->calls.next, struct rpc_call, link);
-
-        call->cancel(call->context); /* only calls that wait are still there */
-    }
+    end_waiting(connection);
     if (connection->batch)
         rpc_batch_release(TAKE_PTR(connection->batch));
     list_remove(&connection->link);

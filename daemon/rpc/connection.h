@@ -58,6 +58,7 @@ struct connection {
     size_t subscription_count;
     uint64_t next_subscription;
     bool half_closed; /* the client sends no more, but may read */
+    bool deaf;        /* the client reads no more; what it asked for is done all the same */
     bool busy;        /* in the middle of its lines or streams: not to be closed for idleness */
     bool writing;     /* `writable` is added */
     bool doomed;      /* closed when the loop comes to it: see connection_drop() */

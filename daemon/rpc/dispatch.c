@@ -20,16 +20,16 @@ static const struct rpc_method methods[] = {
     { "vm.list", vm_list_params, method_vm_list, RPC_ASKS },
     { "vm.get", vm_params, method_vm_get, RPC_ASKS },
     { "vm.stats", vm_params, method_vm_stats, RPC_ASKS },
-    { "vm.attach", vm_attach_params, method_vm_attach, RPC_ACTS },
-    { "vm.detach", subscription_params, method_vm_detach, RPC_ACTS },
+    { "vm.attach", vm_attach_params, method_vm_attach, RPC_STREAMS },
+    { "vm.detach", subscription_params, method_vm_detach, RPC_STREAMS },
     { "vm.output", vm_output_params, method_vm_output, RPC_ASKS },
     { "vm.input", vm_input_params, method_vm_input, RPC_ACTS },
     { "vm.wait", vm_wait_params, method_vm_wait, RPC_ASKS },
     { "vm.pause", vm_params, method_vm_pause, RPC_ACTS },
     { "vm.resume", vm_params, method_vm_resume, RPC_ACTS },
     { "vm.remove", vm_params, method_vm_remove, RPC_ACTS },
-    { "events.subscribe", events_subscribe_params, method_events_subscribe, RPC_ACTS },
-    { "events.unsubscribe", subscription_params, method_events_unsubscribe, RPC_ACTS },
+    { "events.subscribe", events_subscribe_params, method_events_subscribe, RPC_STREAMS },
+    { "events.unsubscribe", subscription_params, method_events_unsubscribe, RPC_STREAMS },
     { "daemon.info", no_params, method_daemon_info, RPC_ASKS },
     { "rpc.discover", no_params, method_rpc_discover, RPC_ASKS },
 };
@@ -65,6 +65,19 @@ static void fail_params(struct rpc_call *call, const struct rpc_param_fault *fau
     rpc_call_fail_error(call, &fault->error, data);
 }
 
+static bool is_pointless(const struct rpc_method *method, const struct rpc_call *call)
+{
+    switch (method->kind) {
+    case RPC_ACTS:
+        return false;
+    case RPC_ASKS:
+        return rpc_call_is_unheard(call);
+    case RPC_STREAMS:
+        return call->connection->deaf;
+    }
+    return false;
+}
+
 static void call_method(struct rpc_call *call, const struct message_request *request)
 {
     _Alignas(16) char params[RPC_PARAMS_SIZE_MAX];
@@ -82,7 +95,7 @@ static void call_method(struct rpc_call *call, const struct message_request *req
                       CONNECTION_CALLS_MAX);
         return;
     }
-    if (method->kind == RPC_ASKS && call->is_notification) {
+    if (is_pointless(method, call)) {
         rpc_call_answer(call, NULL);
         return;
     }

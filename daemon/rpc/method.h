@@ -16,8 +16,9 @@ typedef void (*rpc_method_fn)(struct rpc_call *call, const void *params);
 enum { RPC_PARAMS_SIZE_MAX = 256 }; /* bytes of any method's struct */
 
 enum rpc_method_kind {
-    RPC_ACTS, /* is called whether or not its answer is wanted */
-    RPC_ASKS, /* has nothing to do for a notification */
+    RPC_ACTS,    /* is called whether or not anybody gets its answer */
+    RPC_ASKS,    /* has nothing to do where nobody gets it */
+    RPC_STREAMS, /* has nothing to do for a client that reads no more */
 };
 
 struct rpc_method {

@@ -77,6 +77,10 @@ void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waite
         kind->answer(call, vm);
         return;
     }
+    if (rpc_call_is_unheard(call)) {
+        rpc_call_answer(call, NULL);
+        return;
+    }
     json_object_put(call->params); /* a call that waits holds no more than it must */
     call->params = NULL;
     waiter = calloc(1, sizeof(*waiter));

@@ -123,6 +123,46 @@ def test_client_that_dies_before_its_answers_harms_nobody(daemon: Daemon, rpc: C
     assert rpc.stop(vm)["exit"]["reason"] == "stopped"
 
 
+START = {
+    "jsonrpc": "2.0",
+    "id": "last",
+    "method": "vm.start",
+    "params": {"image": {"data": base64.b64encode(SPIN).decode()}, "name": "last"},
+}
+
+
+@pytest.mark.parametrize(
+    "last", [json.dumps(START) + "\n", json.dumps([START]) + "\n", json.dumps(START)],
+    ids=["request", "batch", "without its end"],
+)
+@pytest.mark.parametrize("method", ["rpc.discover", "vm.wait", "vm.attach", "events.subscribe"])
+def test_requests_of_a_client_that_leaves_at_once_are_done(
+    daemon: Daemon, rpc: Connection, method: str, last: str
+) -> None:
+    """More than is queued for a client, or than may wait: the last counts all the same."""
+    vm = rpc.start(print_text(b"x" * 1000, then=SPIN))
+    request = {"jsonrpc": "2.0", "id": 1, "method": method}
+    if method not in ("rpc.discover", "events.subscribe"):
+        request["params"] = [vm]
+    with daemon.connect() as client:
+        client.send_bytes((json.dumps(request) + "\n").encode() * 1000 + last.encode())
+    eventually(
+        lambda: [record["state"] for record in rpc.call("vm.list")] == ["running"] * 2,
+        "the last request to be done",
+    )
+    eventually(lambda: counts(rpc)["connections"] == 1, "the client to be forgotten")
+    assert counts(rpc)["subscriptions"] == 0
+
+
+def test_client_that_reads_no_more_may_go_on_asking(daemon: Daemon, rpc: Connection) -> None:
+    with daemon.connect() as client:
+        client.socket.shutdown(socket.SHUT_RD)
+        for number in range(10):
+            client.request("vm.start", START["params"] | {"name": f"number{number}"})
+            eventually(lambda: len(rpc.call("vm.list")) == number + 1, "another VM")
+    eventually(lambda: counts(rpc)["connections"] == 1, "the client to be forgotten")
+
+
 def test_client_that_dies_while_attached_harms_nobody(daemon: Daemon, rpc: Connection) -> None:
     vm = rpc.start(STREAM_ENDLESS)
     for _ in range(5):
