@@ -180,7 +180,7 @@ struct json_object *record_json(const struct vm *vm)
     add_text(object, "mode", record->machine.mode);
     add_text(object, "machine", record->machine.machine);
     add_number(object, "cpus", record->cpus);
-    add_number(object, "memory", record->memory_bytes);
+    add_number(object, "memory", record->machine.memory_bytes);
     json_object_object_add(object, "created", time_json(record->created_ns));
     json_object_object_add(object, "started", time_json(record->started_ns));
     json_object_object_add(object, "ended", time_json(record->ended_ns));

@@ -21,6 +21,9 @@
 /* How often VMs are looked at for output that made no exit: it is seen within 50 ms. */
 #define TICK_US 20000
 
+/* Bytes; they are the host's only once the guest touches them. */
+#define KERNEL_MEMORY (UINT64_C(128) * 1024 * 1024)
+
 /* Ended VMs whose threads are still busy taking the machine down; a moment each. */
 #define TEARDOWN_MAX 256
 
@@ -348,6 +351,14 @@ static int settle_images(const struct registry *registry, struct vm_config *conf
     return config->image_directory ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
+/* What a kernel gets that asks for no memory: what it would have in QEMU, as far as it may. */
+static uint64_t kernel_memory(const struct vm_limits *limits)
+{
+    uint64_t usual = limits->max_memory < KERNEL_MEMORY ? limits->max_memory : KERNEL_MEMORY;
+
+    return limits->memory > usual ? limits->memory : usual;
+}
+
 /* Fills in what was left out, and holds the rest against the limits. */
 static int settle_config(struct registry *registry, struct vm_config *config, struct error *err)
 {
@@ -364,8 +375,11 @@ static int settle_config(struct registry *registry, struct vm_config *config, st
     if (registry->counts.threads >= limits->max_vms + TEARDOWN_MAX)
         return error_set(err, -EDQUOT, "%zu VMs are still being taken down; try again shortly",
                          registry->counts.threads - registry->counts.live);
-    if (config->memory_bytes == 0)
+    config->kernel_memory_bytes = config->memory_bytes;
+    if (config->memory_bytes == 0) {
         config->memory_bytes = limits->memory;
+        config->kernel_memory_bytes = kernel_memory(limits);
+    }
     if (config->ring_capacity == 0)
         config->ring_capacity = limits->ring;
     r = check_limit("memory", config->memory_bytes, "max-memory", limits->max_memory, err);
@@ -375,6 +389,7 @@ static int settle_config(struct registry *registry, struct vm_config *config, st
         return r;
 
     config->memory_bytes = (config->memory_bytes + page - 1) / page * page;
+    config->kernel_memory_bytes = (config->kernel_memory_bytes + page - 1) / page * page;
     while (ring < config->ring_capacity)
         ring *= 2;
     config->ring_capacity = ring;
@@ -406,7 +421,7 @@ static void fill_record(struct registry *registry, struct vm *vm, const struct v
     snprintf(record->machine.mode, sizeof(record->machine.mode), "auto");
     snprintf(record->machine.machine, sizeof(record->machine.machine), "auto");
     record->cpus = vm->config.cpus;
-    record->memory_bytes = vm->config.memory_bytes;
+    record->machine.memory_bytes = vm->config.memory_bytes;
     record->created_ns = clock_realtime_ns();
     record->owner = *owner;
 }

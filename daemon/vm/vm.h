@@ -68,9 +68,10 @@ struct vm_config {
     gpa_t entry;
     enum vm_machine machine;
     unsigned cpus;
-    uint64_t memory_bytes;  /* whole pages */
-    uint64_t ring_capacity; /* a power of two */
-    uint64_t timeout_ms;    /* 0: none */
+    uint64_t memory_bytes;        /* whole pages */
+    uint64_t kernel_memory_bytes; /* of a guest that is no flat image and no ROM; whole pages */
+    uint64_t ring_capacity;       /* a power of two */
+    uint64_t timeout_ms;          /* 0: none */
     bool coalesce;
 };
 

@@ -26,8 +26,9 @@ struct vm_machine_record {
     char format[16];
     char mode[16];
     char machine[8];
-    uint64_t image_size; /* bytes */
-    char note[168];      /* what the format was chosen by; "": the start named it */
+    uint64_t image_size;   /* bytes */
+    uint64_t memory_bytes; /* the guest's */
+    char note[168];        /* what the format was chosen by; "": the start named it */
 };
 
 struct vm_record {
@@ -36,17 +37,16 @@ struct vm_record {
     char image[VM_IMAGE_MAX + 1];
     struct vm_machine_record machine;
     uint64_t cpus;
-    uint64_t memory_bytes; /* the guest's */
-    int64_t created_ns;    /* realtime */
-    int64_t started_ns;    /* realtime; 0: never */
-    int64_t ended_ns;      /* realtime; 0: not yet */
-    uint64_t uptime_ns;    /* from start to end, less what it was paused; 0 until it ended */
-    uint64_t paused_ns;    /* likewise */
+    int64_t created_ns; /* realtime */
+    int64_t started_ns; /* realtime; 0: never */
+    int64_t ended_ns;   /* realtime; 0: not yet */
+    uint64_t uptime_ns; /* from start to end, less what it was paused; 0 until it ended */
+    uint64_t paused_ns; /* likewise */
     struct vm_peer owner;
     struct vm_peer stopped_by; /* with reasons stopped and killed */
     struct guest_end end;
 };
 
-static_assert(sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 8 + 168) + 7 * 8 + 2 * 12 +
-                                              (8 + 384) + sizeof(struct register_dump),
+static_assert(sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 2 * 8 + 168) + 6 * 8 +
+                                              2 * 12 + (8 + 384) + sizeof(struct register_dump),
               "layout of state files: a change of it needs a new VM_FILE_LAYOUT");

@@ -127,7 +127,7 @@ static bool is_pc(const struct vm *vm, const struct image_kind *kind)
 static int make_machine(struct vm *vm, struct guest *guest, bool pc, struct error *err)
 {
     const struct machine_config config = {
-        .memory_bytes = vm->config.memory_bytes,
+        .memory_bytes = vm->outcome.machine.memory_bytes,
         .cpus = vm->config.cpus,
         .interrupts = pc,
     };
@@ -196,6 +196,8 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
     if (r < 0)
         return r;
     pc = is_pc(vm, &kind);
+    if (kind.format != IMAGE_FLAT && kind.format != IMAGE_ROM)
+        vm->outcome.machine.memory_bytes = vm->config.kernel_memory_bytes;
     describe(vm, &kind, NULL, pc);
     r = make_machine(vm, guest, pc, err);
     if (r == 0)

@@ -60,9 +60,11 @@ static struct vm_record make_record(uint64_t id)
         .id = id,
         .name = "lab1",
         .image = "multiplication.bin",
-        .machine = { .format = "flat", .mode = "real", .machine = "bare" },
+        .machine = { .format = "flat",
+                     .mode = "real",
+                     .machine = "bare",
+                     .memory_bytes = 1024 * 1024 },
         .cpus = 1,
-        .memory_bytes = 1024 * 1024,
         .created_ns = 1700000000000000000,
         .owner = { .uid = 1000, .gid = 100, .pid = 4711 },
     };
