@@ -23,6 +23,9 @@
  * takes, and then more until the time is up. */
 enum { TURN_NS = 200 * 1000 };
 
+/* Its part in writing: each of them takes 128 pieces of the queue, and an event is one. */
+enum { WRITES_PER_TURN = 8 };
+
 static void read_peer(int fd, struct vm_peer *ret)
 {
     struct ucred credentials;
@@ -47,13 +50,51 @@ void connection_send(struct connection *connection, struct json_object *message)
     json_object_put(message);
 }
 
-void connection_send_text(struct connection *connection, const void *text, size_t size)
+/* Whether what is sent can still come to the client. */
+static bool is_reached(const struct connection *connection)
 {
-    if (connection->fd < 0 || connection->doomed || connection->deaf)
-        return;
-    evbuffer_add(connection->queue, text, size);
+    return connection->fd >= 0 && !connection->doomed && !connection->deaf;
+}
+
+/* Something was added to the queue. */
+static void want_flush(struct connection *connection)
+{
     if (!connection->writing)
         event_active(connection->flush, EV_WRITE, 0);
+}
+
+void connection_send_text(struct connection *connection, const void *text, size_t size)
+{
+    if (!is_reached(connection))
+        return;
+    evbuffer_add(connection->queue, text, size);
+    want_flush(connection);
+}
+
+/* The queue has let go of an event: of the last of its bytes. */
+static void forget_event(const void *text, size_t size, void *context)
+{
+    struct connection *connection = context;
+
+    connection->events_queued -= size;
+    free((void *)text);
+}
+
+void connection_send_event(struct connection *connection, struct json_object *message)
+{
+    size_t length;
+    const char *text = message_text(message, &length);
+    char *line = text && is_reached(connection) ? malloc(length + 1) : NULL;
+
+    if (line) {
+        memcpy(line, text, length);
+        line[length++] = '\n';
+        connection->events_queued += length;
+        if (evbuffer_add_reference(connection->queue, line, length, forget_event, connection) < 0)
+            forget_event(line, length, connection);
+        want_flush(connection);
+    }
+    json_object_put(message);
 }
 
 size_t connection_queued(const struct connection *connection)
@@ -354,6 +395,17 @@ static void resume(struct connection *connection)
         go_on(connection);
 }
 
+/* Writes what can be written now, as far as its turn goes; false: the client does not read any
+ * more.
+ */
+static bool write_queue(struct connection *connection)
+{
+    for (int i = 0; i < WRITES_PER_TURN && connection_queued(connection) > 0; i++)
+        if (evbuffer_write(connection->queue, connection->fd) < 0)
+            return errno == EAGAIN;
+    return true;
+}
+
 static void on_flush(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
@@ -363,9 +415,7 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
         connection_close(connection);
         return;
     }
-    /* once: what is left, or was added, waits for the next turn, after the other clients' */
-    if (connection_queued(connection) > 0 &&
-        evbuffer_write(connection->queue, connection->fd) < 0 && errno != EAGAIN) {
+    if (!write_queue(connection)) {
         deafen(connection);
         return;
     }

@@ -25,6 +25,7 @@ struct subscription;
 enum {
     CONNECTION_QUEUE_LOW = 64 * 1024,    /* bytes; below this, streams are topped up */
     CONNECTION_QUEUE_HIGH = 1024 * 1024, /* above this, no request is read */
+    CONNECTION_EVENTS_MAX = 1024 * 1024, /* bytes of events; above this, it is disconnected */
     CONNECTION_CALLS_MAX = 1024,         /* requests not answered yet */
     CONNECTION_SUBSCRIPTIONS_MAX = 256,
 };
@@ -51,8 +52,9 @@ struct connection {
     struct received_fd fds[PROTOCOL_FDS_MAX];
     size_t fd_count;
     struct evbuffer *queue;
-    size_t batched;    /* bytes of answers that wait for the rest of their batch */
-    struct list calls; /* rpc_call.link */
+    size_t events_queued; /* bytes of it that are events */
+    size_t batched;       /* bytes of answers that wait for the rest of their batch */
+    struct list calls;    /* rpc_call.link */
     size_t call_count;
     struct list subscriptions; /* subscription.link */
     size_t subscription_count;
@@ -69,6 +71,9 @@ struct connection *connection_new(struct rpc_server *server, int fd);
 
 /* Queues one message and its LF. Takes message. */
 void connection_send(struct connection *connection, struct json_object *message);
+
+/* The same, of what the client will get whether or not it reads: counted in events_queued. */
+void connection_send_event(struct connection *connection, struct json_object *message);
 
 /* Queues size bytes of a message, LF included. */
 void connection_send_text(struct connection *connection, const void *text, size_t size);

@@ -35,8 +35,8 @@ static void disconnect(struct connection *connection)
 {
     if (log_limit_allows(&connection->server->log_limit))
         log_warning("a client (uid %" PRIu32 ", pid %" PRId32
-                    ") does not read its events: %zu bytes wait, disconnecting it",
-                    connection->peer.uid, connection->peer.pid, connection_queued(connection));
+                    ") does not read its events: %zu bytes of them wait, disconnecting it",
+                    connection->peer.uid, connection->peer.pid, connection->events_queued);
     connection_drop(connection);
 }
 
@@ -47,10 +47,11 @@ static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned noti
 
     if (!(notice & VM_NOTICE_STATE) || connection->doomed)
         return;
-    if (connection_queued(connection) > CONNECTION_QUEUE_HIGH)
+    if (connection->events_queued > CONNECTION_EVENTS_MAX)
         disconnect(connection);
     else
-        connection_send(connection, message_new_notification("vm.state", state_params(stream, vm)));
+        connection_send_event(connection,
+                              message_new_notification("vm.state", state_params(stream, vm)));
 }
 
 static void free_stream(struct subscription *subscription)

@@ -1,8 +1,8 @@
 /*
  * Event stream: changes of state, of one VM or of all, to one reader.
  *
- * A reader that lets CONNECTION_QUEUE_HIGH bytes pile up is disconnected, with a line in the log:
- * better a reader that knows it has missed something than one that does not.
+ * A reader that lets CONNECTION_EVENTS_MAX bytes of them pile up is disconnected, with a line in
+ * the log: better a reader that knows it has missed something than one that does not.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 """Events: changes of state, told to whoever subscribed."""
 import base64
+import select
 from typing import Any
 
 from harness.daemon import Daemon
@@ -128,3 +129,16 @@ def test_subscriber_that_does_not_read_is_cut_off_and_holds_nobody_up(
             assert isinstance(end, Closed) or "inside a line" in str(end), end
         assert seen > 1000
     eventually(lambda: rpc.call("daemon.info")["counts"]["subscriptions"] == 0, "no subscriber")
+
+
+def test_subscriber_is_not_cut_off_for_a_large_answer_that_it_has_yet_to_read(
+    daemon: Daemon, rpc: Connection
+) -> None:
+    with daemon.connect() as busy:
+        busy.call("events.subscribe")
+        busy.send([{"jsonrpc": "2.0", "id": n, "method": "rpc.discover"} for n in range(100)])
+        assert select.select([busy.socket], [], [], Deadline().left)[0], "the answer: 2 MB"
+        vm = rpc.start(SPIN)
+        rpc.stop(vm)
+        assert len(busy.receive()) == 100
+        assert states(busy, vm) == ["starting", "running", "stopping", "exited"]
