@@ -34,4 +34,5 @@ const size_t arch_reserved_count = sizeof(arch_reserved) / sizeof(arch_reserved[
 const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT] = {
     [IMAGE_ROM] = &rom_loader,
     [IMAGE_MULTIBOOT] = &multiboot_loader,
+    [IMAGE_LINUX] = &linux_loader,
 };

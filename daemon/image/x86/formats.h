@@ -16,3 +16,9 @@ extern const struct image_loader rom_loader;
  * has it) 64 bits, or has its addresses in its header. Always entered in protected mode.
  */
 extern const struct image_loader multiboot_loader;
+
+/*
+ * A bzImage: the Linux kernel's Documentation/arch/x86/boot.rst, protocol 2.06 or later. Entered in
+ * long mode where it can be, else in protected mode; its real-mode part is not run.
+ */
+extern const struct image_loader linux_loader;
