@@ -39,7 +39,7 @@ class Machine:
     def _add_terminal(self) -> None:
         """hvc0 is the terminal we are at; Ctrl-A X ends QEMU."""
         size = shutil.get_terminal_size()
-        self._append += f" lab_terminal='rows {size.lines} cols {size.columns}'"
+        self._append += f" lab_rows={size.lines} lab_columns={size.columns}"
         self._options += ["-chardev", "stdio,id=terminal,mux=on,signal=off"]
         self._options += ["-device", "virtconsole,chardev=terminal,nr=0"]
 

@@ -16,17 +16,20 @@ lab_apt_get() {
     apt-get -qq -o APT::Sandbox::User=root -o Dir::Cache="$work/apt" -o Debug::NoLocking=1 "$@"
 }
 
+# $kernel_package is an empty package that depends on the current kernel, which is one package, or,
+# from Debian 14 on, three.
 fetch_kernel() {
-    local package
+    local packages package
 
-    # linux-image-ARCH is an empty package that depends on the current one
-    package=$(apt-cache depends "$kernel_package" | awk '$1 == "Depends:" { print $2; exit }')
-    (cd "$work" && lab_apt_get download "$package")
-    mkdir -p "$work/linux/usr/lib"
-    ln -s usr/lib "$work/linux/lib"
-    dpkg-deb -x "$work"/linux-image-*.deb "$work/linux"
-    # shellcheck disable=SC2086 # a pattern
-    cp "$work/linux/"$kernel_file "$work/kernel"
+    packages=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+        --no-replaces --no-enhances "$kernel_package" |
+        grep -E '^linux-(image|binary|modules)-[0-9]' | sort -u)
+    # shellcheck disable=SC2086 # words
+    (cd "$work" && lab_apt_get download $packages)
+    for package in "$work"/linux-*.deb; do
+        dpkg-deb -x "$package" "$work/linux"
+    done
+    find "$work/linux" -name 'vmlinu[xz]*' -exec cp {} "$work/kernel" \;
 }
 
 # apt works out what the packages depend on as if nothing were installed.
@@ -53,7 +56,7 @@ module_files() {
     local file needed
 
     # file names have hyphens or underscores, whatever the module's name has
-    file=$(find "$work/linux/lib/modules/" -name "${1//[-_]/[-_]}.ko*")
+    file=$(find "$work/linux" -name "${1//[-_]/[-_]}.ko*")
     [[ -n $file ]] || return 0 # built in
     for needed in $(modinfo -F depends "$file" | tr , ' '); do
         module_files "$needed"
@@ -95,7 +98,7 @@ compile_python() {
         --invalidation-mode unchecked-hash "$root"/usr/lib/python3*
 }
 
-# Makes directory $1 with `kernel`, `sysroot` and `debian.cpio`, unless it is there and made of the
+# Makes directory $1 with `kernel`, `sysroot`, `sysroot.ini` and `debian.cpio`, unless it is there and made of the
 # same packages.
 debian_fetch() {
     local wanted="$kernel_package $kernel_modules $sysroot_packages" root work=$1.new
@@ -115,7 +118,9 @@ debian_fetch() {
     compile_python "$root"
     pack_archive "$root" >"$work/debian.cpio"
 
-    rm -rf "$work/apt" "$work"/*.deb "$work/linux" "$root" "$1"
+    rm -rf "$work"/{apt*,*.deb,linux,nothing-installed} "$root" "$1"
+    # for who cross-builds: a cross file of Meson's
+    printf "[constants]\nsysroot = '%s'\n" "$1/sysroot" >"$work/sysroot.ini"
     echo "$wanted" >"$work/made-of"
     mv "$work" "$1"
 }

@@ -1,8 +1,9 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 # The x86 lab: kvm_amd, on the nested SVM that QEMU's emulation has. It has no VMX.
 
+build=build
+meson_options=()
 kernel_package=linux-image-cloud-amd64 # starts sooner than linux-image-amd64, and is smaller
-kernel_file='boot/vmlinuz-*'
 triplet=x86_64-linux-gnu
 kernel_modules='virtio_pci virtio_console kvm_amd'
 qemu=(qemu-system-x86_64 -machine pc -cpu max)

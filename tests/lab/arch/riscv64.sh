@@ -1,0 +1,48 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# The riscv64 lab: KVM on the hypervisor extension that QEMU's emulation has.
+
+build='build-riscv64'
+meson_options=(--cross-file "$cache/sysroot.ini" --cross-file tests/lab/arch/riscv64.ini)
+kernel_package=linux-image-riscv64
+triplet=riscv64-linux-gnu
+kernel_modules='virtio_console kvm' # virtio_pci is built in
+# With the Sstc of QEMU 7.2 one guest timer in a thousand never fires.
+qemu=(qemu-system-riscv64 -machine virt -cpu "rv64,h=true,sstc=false")
+
+# An apt of its own below $1, so that the machine's knows nothing of another architecture. The mirror
+# is the machine's. Debian 13 is the first release with riscv64. A mirror may have but half of its new
+# point release: then the next release has to do, signed as well, though maybe not of today.
+apt_setup() {
+    local root=$1/apt-root mirror suite
+
+    # shellcheck disable=SC2016 # for apt-get
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' |
+        head -n 1)
+    mkdir -p "$root"/etc/apt/{apt.conf.d,preferences.d,sources.list.d} \
+        "$root/var/lib/apt/lists/partial"
+    cat >"$root/apt.conf" <<END
+Dir "$root";
+Dir::State::status "/dev/null";
+APT::Architecture "riscv64";
+APT::Architectures { "riscv64"; };
+APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::Languages "none";
+END
+    export APT_CONFIG=$root/apt.conf
+    for suite in trixie forky; do
+        printf '%s\n' 'Types: deb' "URIs: $mirror" "Suites: $suite" 'Components: main' \
+            'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' \
+            "Check-Valid-Until: $([[ $suite == trixie ]] && echo yes || echo no)" \
+            >"$root/etc/apt/sources.list.d/lab.sources"
+        ! apt-get -qq update || return 0
+    done
+    return 1
+}
+
+# Runs a program of $1, an unpacked root, here.
+run_in_sysroot() {
+    local root=$1
+    shift
+    qemu-riscv64-static -L "$root" "$@"
+}
