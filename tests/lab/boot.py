@@ -17,6 +17,7 @@ from pathlib import Path
 BOOT_SECONDS = 60
 # of a command; a shell at a terminal has no end
 RUN_SECONDS = int(os.environ.get("VMMD_LAB_SECONDS", "900"))
+LAST_WORDS_SECONDS = 5  # for init to say what still runs
 HUNG = 124  # as timeout(1) has it
 
 
@@ -26,7 +27,7 @@ class Machine:
         self.archive = directory / "files.tar"
         self.out = directory / "out"
         self.interactive = os.isatty(0) and os.isatty(1)
-        self._append = "console=ttyS0 panic=-1 quiet"
+        self._append = f"console=ttyS0 panic=-1 quiet lab_seconds={RUN_SECONDS}"
         self._options: list[str] = []
         self._descriptors: list[int] = []  # for QEMU, ours to close
         self._pumps: list[subprocess.Popen] = []
@@ -84,18 +85,25 @@ class Machine:
         except FileNotFoundError:
             return ""
 
-    def wait(self) -> str:
-        """Waits until the machine is off. What is wrong with how it came to that, if anything."""
-        started = time.monotonic()
-        while True:
+    def _off(self, seconds: float, until: str = "") -> bool:
+        """Whether it is off before some time has passed, or its console says something."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not (until and until in self.console_text()):
             try:
                 self._process.wait(0.1)
-                break
+                return True
             except subprocess.TimeoutExpired:
-                passed = time.monotonic() - started
-            if passed > BOOT_SECONDS and "lab: started" not in self.console_text():
+                pass
+        return False
+
+    def wait(self) -> str:
+        """Waits until the machine is off. What is wrong with how it came to that, if anything."""
+        if not self._off(BOOT_SECONDS, until="lab: started"):
+            if "lab: started" not in self.console_text():
                 return f"the machine has not started within {BOOT_SECONDS} s"
-            if not self.interactive and passed > BOOT_SECONDS + RUN_SECONDS:
+            if self.interactive:
+                self._process.wait()
+            elif not self._off(RUN_SECONDS + LAST_WORDS_SECONDS):
                 return f"what ran has not ended within {RUN_SECONDS} s"
         return "" if "lab: status" in self.console_text() else "the machine went off by itself"
 
