@@ -65,10 +65,10 @@ static uint8_t read_abi_version(void *device, uint64_t offset)
     return HYPERCALL_ABI_VERSION;
 }
 
-static int64_t now(void *context)
+static int64_t now_s(void *context)
 {
     (void)context;
-    return clock_realtime_ns();
+    return clock_realtime_ns() / CLOCK_NS_PER_SEC;
 }
 
 static void init_devices(struct board *board, const struct board_config *config)
@@ -94,7 +94,7 @@ static void init_devices(struct board *board, const struct board_config *config)
     i8042_init(&board->i8042, &machine->end, &keyboard_irq);
     board->reset_control.end = &machine->end;
     cmos_init(&board->cmos, &(struct cmos_memory){ .below_4g = below, .above_4g = memory - below },
-              machine->config.cpus, &(struct cmos_clock){ .now = now });
+              machine->config.cpus, &(struct cmos_clock){ .now = now_s });
     fw_cfg_init(&board->fw_cfg, memory, machine->config.cpus);
 }
 
