@@ -1,5 +1,6 @@
 /*
- * hltloop: waits in HLT for ever, with interrupts off, and uses no CPU. It can only be stopped.
+ * hltloop: waits in HLT for an interrupt that never comes, and uses no CPU. It can only be stopped:
+ * with interrupts on, as far as the VMM knows one might still come.
  *
  *   vmmctl run --machine pc --timeout 1s build/guests/hltloop.bin
  *
@@ -7,9 +8,10 @@
  */
     .code16
     .globl _start, guest_size
-    .set guest_size, 3
+    .set guest_size, 4
 
 _start:
+    sti
 again:
     hlt
     jmp again

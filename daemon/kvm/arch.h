@@ -45,6 +45,10 @@ int arch_prepare_boot(struct machine *machine, const struct boot *boot, struct e
 /* Registers for the guest's first instruction. Errors: -ENODEV. */
 int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err);
 
+/* Whether the vCPU waits for what only another one could do: it was never started, or it halted and
+ * takes no interrupt. Asked when it was just brought out of the guest. */
+bool arch_is_asleep(struct vcpu *vcpu);
+
 /* The vCPU's registers and next instruction now. An ioctl that fails leaves its rows out. */
 void arch_dump_registers(struct vcpu *vcpu, struct register_dump *ret);
 

@@ -299,6 +299,14 @@ void machine_conclude(struct machine *machine, struct vcpu *vcpu)
         vcpu_kick_surely(machine->vcpus[0].kick);
 }
 
+bool machine_is_asleep(const struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->config.cpus; i++)
+        if (machine->vcpus[i].asleep < 2)
+            return false;
+    return true;
+}
+
 void machine_stand(struct machine *machine, struct vcpu *vcpu)
 {
     pthread_mutex_lock(&machine->lock);

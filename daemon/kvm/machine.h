@@ -122,6 +122,10 @@ void machine_drain(struct machine *machine);
 /* For vcpu.c; lock held: the guest is at its end, as this vCPU saw first, or too. */
 void machine_conclude(struct machine *machine, struct vcpu *vcpu);
 
+/* For vcpu.c; lock held: whether no vCPU will ever do anything again. A vCPU that was found asleep
+ * may have been woken since by one that fell asleep after it; not twice in a row. */
+bool machine_is_asleep(const struct machine *machine);
+
 /* For vcpu.c: this vCPU stands still; it goes on. */
 void machine_stand(struct machine *machine, struct vcpu *vcpu);
 void machine_go_on(struct machine *machine);

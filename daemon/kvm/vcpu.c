@@ -53,6 +53,7 @@ static void handle_exit(struct vcpu *vcpu)
 
     exit_stats_count_exit(vcpu->machine->stats, reason);
     vcpu->io_done = 0;
+    vcpu->asleep = 0;
     if (handler)
         handler(vcpu);
     else
@@ -72,6 +73,10 @@ static void handle_run_error(struct vcpu *vcpu, int code)
         exit_stats_count_exit(machine->stats, KVM_EXIT_INTR);
         vcpu_kick_settle(vcpu->kick);
         machine->owner.kicked(machine->owner.context);
+        vcpu->asleep = machine->config.interrupts && arch_is_asleep(vcpu) ? vcpu->asleep + 1 : 0;
+        if (machine_is_asleep(machine))
+            guest_end_set(&machine->end, GUEST_END_HALTED, 0,
+                          "the guest halted, and takes no interrupt that could wake it");
         break;
     case EAGAIN: /* api.rst section 4.10: not an end, KVM wants another KVM_RUN */
         break;

@@ -19,6 +19,9 @@
 /* How long output may gather before watchers are told of more. */
 #define PACE_US 2000
 
+/* How often a guest is asked whether it sleeps for ever. */
+#define ASK_NS (200 * CLOCK_NS_PER_MS)
+
 static void release_source(struct vm_source *source)
 {
     if (source->fd >= 0)
@@ -311,6 +314,18 @@ static void start_timeout(struct vm *vm)
                     "no memory for its timeout, going on without");
 }
 
+/* Where KVM has the interrupt controllers, it is KVM that waits in HLT, and it would wait for ever
+ * for a guest that has disabled interrupts. A kick lets the vCPUs see that. */
+static bool is_to_be_asked(struct vm *vm)
+{
+    int64_t now_ns = clock_monotonic_ns();
+
+    if (!vm->record.machine.interrupts || now_ns - vm->asked_mono_ns < ASK_NS)
+        return false;
+    vm->asked_mono_ns = now_ns;
+    return true;
+}
+
 void vm_tick(struct vm *vm)
 {
     bool pausing = atomic_load(&vm->pause_request) != (vm->state == VM_PAUSED);
@@ -318,7 +333,8 @@ void vm_tick(struct vm *vm)
     if (vm_state_is_terminal(vm->state))
         return;
     /* the first kick may have found the vCPU just coming */
-    if (atomic_load(&vm->end_request) || pausing || atomic_load(&vm->input_news))
+    if (atomic_load(&vm->end_request) || pausing || atomic_load(&vm->input_news) ||
+        is_to_be_asked(vm))
         kick_all(vm);
     else
         vcpu_kick_if_undrained(&vm->kicks[0]);

@@ -132,6 +132,7 @@ struct vm {
     struct list observers;    /* [loop] */
     struct event *timeout;    /* [loop] */
     struct event *pace;       /* [loop] */
+    int64_t asked_mono_ns;    /* [loop] when its vCPUs were last asked whether they sleep */
     unsigned output_watchers; /* [loop] */
     uint64_t output_seen;     /* [loop] what the watchers were last told of */
     struct worker_job disposal;

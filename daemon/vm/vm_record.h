@@ -28,6 +28,7 @@ struct vm_machine_record {
     char machine[8];
     uint64_t image_size;   /* bytes */
     uint64_t memory_bytes; /* the guest's */
+    uint64_t interrupts;   /* not 0: it has interrupt controllers, so that HLT waits */
     char note[168];        /* what the format was chosen by; "": the start named it */
 };
 
@@ -47,6 +48,6 @@ struct vm_record {
     struct guest_end end;
 };
 
-static_assert(sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 2 * 8 + 168) + 6 * 8 +
+static_assert(sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 3 * 8 + 168) + 6 * 8 +
                                               2 * 12 + (8 + 384) + sizeof(struct register_dump),
               "layout of state files: a change of it needs a new VM_FILE_LAYOUT");

@@ -178,6 +178,7 @@ static void describe(struct vm *vm, const struct image_kind *kind, const struct 
 
     snprintf(machine->format, sizeof(machine->format), "%s", image_format_to_string(kind->format));
     snprintf(machine->machine, sizeof(machine->machine), "%s", pc ? "pc" : "bare");
+    machine->interrupts = pc;
     snprintf(machine->note, sizeof(machine->note), "%s", kind->note);
     if (boot)
         snprintf(machine->mode, sizeof(machine->mode), "%s", boot_mode_to_string(boot->mode));

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness.daemon import Daemon
-from harness.images import HALT, PRINT_THEN_SPIN, SPIN, print_text, stream_of
+from harness.images import HALT, HALT_FOR_EVER, PRINT_THEN_SPIN, SPIN, print_text, stream_of
 from harness.rpc import Connection, wrong_parameter
 from harness.settings import GUESTS, SANITIZED
 from harness.waiting import eventually
@@ -200,6 +200,22 @@ def test_stop_and_attach_race_with_the_start(rpc: Connection) -> None:
         record = rpc.result("vm.stop", stop)
         assert record["exit"]["reason"] == "stopped"
         rpc.answer(start)
+
+
+# Halting.
+
+
+def test_guest_that_halts_for_good_on_a_pc_has_halted(rpc: Connection) -> None:
+    vm = rpc.start(HALT_FOR_EVER, machine="pc")
+    record = rpc.wait(vm)
+    assert (record["state"], record["exit"]["reason"]) == ("exited", "halted")
+
+
+def test_guest_that_halts_until_an_interrupt_goes_on(rpc: Connection) -> None:
+    vm = rpc.start(GUESTS / "hltloop.bin", machine="pc")
+    rpc.refused("vm.wait", {"vm": vm, "timeout_ms": 1000})  # it is asked a few times meanwhile
+    assert rpc.get(vm)["state"] == "running"
+    assert rpc.stop(vm)["exit"]["reason"] == "stopped"
 
 
 # Timeouts.

@@ -89,6 +89,23 @@ int arch_translate(struct vcpu *vcpu, uint64_t address, gpa_t *ret)
     return 0;
 }
 
+bool arch_is_asleep(struct vcpu *vcpu)
+{
+    struct kvm_mp_state state;
+
+    if (ioctl(vcpu->fd, KVM_GET_MP_STATE, &state) < 0)
+        return false;
+    switch (state.mp_state) {
+    case KVM_MP_STATE_HALTED:
+        return !(vcpu->run->s.regs.regs.rflags & RFLAGS_IF);
+    case KVM_MP_STATE_UNINITIALIZED: /* it waits for INIT, and then for SIPI */
+    case KVM_MP_STATE_INIT_RECEIVED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void dump_general(const struct kvm_regs *regs, struct register_dump *ret)
 {
     const struct {

@@ -10,6 +10,8 @@ def code(listing: str) -> bytes:
 
 HALT = code("f4 ; hlt")
 
+HALT_FOR_EVER = code("fa f4 ; cli; hlt")  # on a PC, whose HLT waits for an interrupt
+
 SPIN = code("eb fe ; jmp .")
 
 # Prints "AB" through the UART, then makes no exit ever again. KVM gathers the B (coalesced I/O).
