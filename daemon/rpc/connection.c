@@ -18,10 +18,15 @@
 #include "rpc/subscription.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/closer.h"
 
 /* A turn of one client, so that no client keeps the others waiting: one request, however long that
  * takes, and then more until the time is up. */
 enum { TURN_NS = 200 * 1000 };
+
+/* Descriptors that one sendmsg(2) may carry (SCM_MAX_FD, unix(7)): those that find no room would be
+ * closed by recvmsg(2), here and now. */
+enum { SENT_FDS_MAX = 253 };
 
 /* Its part in writing: each of them takes 128 pieces of the queue, and an event is one. */
 enum { WRITES_PER_TURN = 8 };
@@ -110,7 +115,7 @@ static void close_fds_until(struct connection *connection, uint64_t offset)
 
     for (size_t i = 0; i < connection->fd_count; i++) {
         if (connection->fds[i].until <= offset)
-            close(connection->fds[i].fd);
+            closer_close(connection->server->closer, connection->fds[i].fd);
         else
             connection->fds[kept++] = connection->fds[i];
     }
@@ -149,7 +154,7 @@ static void keep_fds(struct connection *connection, struct msghdr *message, uint
             if (connection->fd_count < PROTOCOL_FDS_MAX)
                 connection->fds[connection->fd_count++] = received;
             else
-                close(received.fd);
+                closer_close(connection->server->closer, received.fd);
         }
     }
 }
@@ -319,7 +324,7 @@ enum read_result { READ_SOME, READ_NOTHING, READ_END, READ_FAILED };
 static enum read_result read_some(struct connection *connection)
 {
     union {
-        char bytes[CMSG_SPACE(PROTOCOL_FDS_MAX * sizeof(int))];
+        char bytes[CMSG_SPACE(SENT_FDS_MAX * sizeof(int))];
         struct cmsghdr align;
     } control;
     struct iovec room;
@@ -327,7 +332,7 @@ static enum read_result read_some(struct connection *connection)
         .msg_iov = &room,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
+        .msg_controllen = closer_is_full(connection->server->closer) ? 0 : sizeof(control.bytes),
     };
     uint64_t offset;
     ssize_t n;
@@ -476,6 +481,18 @@ static void free_event(struct event **event)
     *event = NULL;
 }
 
+/* What has been sent and not read may hold descriptors, to be closed with the socket. The client
+ * sees the end even while that takes its time. */
+static void close_socket(struct connection *connection)
+{
+    if (connection->half_closed) {
+        close(TAKE_FD(connection->fd)); /* all has been read */
+        return;
+    }
+    shutdown(connection->fd, SHUT_RDWR);
+    closer_close(connection->server->closer, TAKE_FD(connection->fd));
+}
+
 void connection_close(struct connection *connection)
 {
     if (connection->fd < 0)
@@ -487,7 +504,7 @@ void connection_close(struct connection *connection)
     free_event(&connection->again);
     if (connection->hangup_fd >= 0)
         close(TAKE_FD(connection->hangup_fd));
-    close(TAKE_FD(connection->fd));
+    close_socket(connection);
     close_fds_until(connection, UINT64_MAX);
 
     end_waiting(connection);

@@ -20,6 +20,7 @@
 #include "rpc/server.h"
 #include "rpc/vm_waiter.h"
 #include "util/cleanup.h"
+#include "util/closer.h"
 #include "vm/registry.h"
 
 /* A guest of its own needs room below the image, and the tools' smallest is no smaller. */
@@ -182,6 +183,15 @@ static int take_sources(struct rpc_call *call, const struct start_params *params
     return r;
 }
 
+static void discard_config(struct closer *closer, struct vm_config *config)
+{
+    closer_close(closer, TAKE_FD(config->image.fd));
+    closer_close(closer, TAKE_FD(config->initrd.fd));
+    for (size_t i = 0; i < config->module_count; i++)
+        closer_close(closer, TAKE_FD(config->modules[i].fd));
+    vm_config_deinit(config);
+}
+
 /* What a failed start failed for, and the VM that remains to tell of it. */
 static void fail_start(struct rpc_call *call, struct vm *vm)
 {
@@ -238,19 +248,17 @@ void method_vm_start(struct rpc_call *call, const void *context)
     config.ring_capacity = params->ring;
     config.timeout_ms = params->timeout_ms;
     config.coalesce = params->coalesce;
-    r = take_sources(call, params, &config, &err);
-    if (r < 0) {
-        vm_config_deinit(&config);
-        rpc_call_fail_error(call, &err, NULL);
-        return;
-    }
     /* cut, a name that is too long is still too long, and refused as such */
     snprintf(config.name, sizeof(config.name), "%s", config.named ? params->name : "");
-    r = registry_start_vm(connection->server->registry, &config, &connection->peer, &vm, &err);
-    if (r < 0)
+    r = take_sources(call, params, &config, &err);
+    if (r == 0)
+        r = registry_start_vm(connection->server->registry, &config, &connection->peer, &vm, &err);
+    if (r < 0) {
+        discard_config(connection->server->closer, &config);
         rpc_call_fail_error(call, &err, NULL);
-    else
+    } else {
         vm_waiter_start(call, vm, &until_started, UINT64_MAX);
+    }
 }
 
 /* Stop and wait. */

@@ -13,6 +13,7 @@
 #include "protocol/message.h"
 #include "rpc/connection.h"
 #include "util/clock.h"
+#include "util/closer.h"
 
 /* Clients accepted before everybody else's turn: libevent goes on as long as there is one. */
 enum { ACCEPTS_PER_TURN = 16 };
@@ -55,7 +56,8 @@ static void refuse(struct rpc_server *server, int fd)
     if (send(fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
         (void)send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     json_object_put(message);
-    close(fd);
+    shutdown(fd, SHUT_RDWR);
+    closer_close(server->closer, fd); /* with what it may have sent already */
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
@@ -117,9 +119,11 @@ int rpc_server_init(struct rpc_server *server, struct event_base *base, int list
         base, on_accept, server, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
     server->accept_again = event_new(base, -1, 0, on_accept_again, server);
     server->reap = event_new(base, -1, 0, on_reap, server);
+    if (closer_new(&server->closer) < 0)
+        server->closer = NULL;
     if (!server->listener)
         close(listen_fd);
-    if (!server->listener || !server->accept_again || !server->reap) {
+    if (!server->listener || !server->accept_again || !server->reap || !server->closer) {
         rpc_server_deinit(server);
         return -ENOMEM;
     }
@@ -165,5 +169,6 @@ void rpc_server_deinit(struct rpc_server *server)
         event_free(server->accept_again);
     if (server->reap)
         event_free(server->reap);
+    closer_free(server->closer);
     *server = (struct rpc_server){ 0 };
 }

@@ -14,6 +14,7 @@
 #include "util/log.h"
 #include "vm/registry.h"
 
+struct closer;
 struct event;
 struct event_base;
 struct evconnlistener;
@@ -30,6 +31,7 @@ struct rpc_server {
     const struct vm_limits *vm_limits;
     const struct rpc_limits *limits;
     struct evconnlistener *listener;
+    struct closer *closer;      /* of what clients sent */
     struct event *accept_again; /* while accepting pauses */
     unsigned accepted;
     struct list connections;

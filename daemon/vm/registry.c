@@ -472,16 +472,15 @@ static int make_kicks(struct vm *vm, struct error *err)
 int registry_start_vm(struct registry *registry, struct vm_config *config,
                       const struct vm_peer *owner, struct vm **ret, struct error *err)
 {
-    _cleanup_(vm_config_deinit) struct vm_config settled = *config;
     struct vm *vm;
     uint64_t id;
     int r;
 
     if (registry->shutting_down)
         return error_set(err, -ESHUTDOWN, "vmmd is shutting down");
-    r = settled.named ? check_name(registry, settled.name, err) : 0;
+    r = config->named ? check_name(registry, config->name, err) : 0;
     if (r == 0)
-        r = settle_config(registry, &settled, err);
+        r = settle_config(registry, config, err);
     if (r == 0)
         r = state_dir_take_id(&registry->directory, &id, err);
     if (r < 0)
@@ -490,8 +489,8 @@ int registry_start_vm(struct registry *registry, struct vm_config *config,
     vm = new_vm(registry);
     if (!vm)
         return error_set(err, -ENOMEM, "out of memory");
-    vm->config = settled;
-    settled = VM_CONFIG_NONE;
+    vm->config = *config;
+    *config = VM_CONFIG_NONE;
     fill_record(registry, vm, owner, id);
     r = make_kicks(vm, err);
     if (r == 0)

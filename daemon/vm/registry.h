@@ -48,7 +48,8 @@ int registry_new(struct event_base *base, const struct kvm_host *host,
 void registry_free(struct registry *registry);
 
 /*
- * Makes a VM of config and starts its thread; state VM_STARTING. Takes config, also on failure.
+ * Makes a VM of config and starts its thread; state VM_STARTING. Takes config, but on failure
+ * leaves to the caller what it has not taken yet.
  * config's ring and memory of 0 become the configured ones. *ret is the registry's.
  * Errors: -EINVAL (name, image path), -EEXIST (name), -EDQUOT (a limit), -EIO (state directory),
  * -EAGAIN, -ENOMEM, -ESHUTDOWN.

@@ -6,6 +6,7 @@ import resource
 import select
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -322,6 +323,74 @@ def test_descriptor_is_there_for_the_last_of_a_long_batch(
         rpc.send_bytes(line, [image.fileno()])
     started = next(answer for answer in rpc.receive() if answer["id"] == 0)
     assert rpc.attach(started["result"]["id"]).read_to_end().data == b"by descriptor"
+
+
+# Descriptors that take long to close.
+
+
+def lingering_socket() -> tuple[socket.socket, socket.socket]:
+    """A socket whose close(2) waits for its peer, for a minute, and that peer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        lingering = socket.create_connection(listener.getsockname())
+        peer, _ = listener.accept()
+    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+    lingering.setblocking(False)
+    try:
+        while True:
+            lingering.send(bytes(65536))
+    except BlockingIOError:
+        return lingering, peer
+
+
+def send_unasked(client: Connection, fd: int) -> None:
+    client.send_bytes(b"\n", [fd])
+
+
+def send_with_a_start_that_is_refused(client: Connection, fd: int) -> None:
+    start = {"jsonrpc": "2.0", "method": "vm.start", "params": [{"fd": True}, "no name"]}
+    client.send_bytes(json.dumps(start).encode() + b"\n", [fd])
+
+
+def send_as_one_of_many(client: Connection, fd: int) -> None:
+    with open("/dev/null", "rb") as null:
+        client.send_bytes(b"\n", [null.fileno()] * 200 + [fd])
+
+
+@pytest.mark.parametrize(
+    "send", [send_unasked, send_with_a_start_that_is_refused, send_as_one_of_many]
+)
+def test_descriptor_that_takes_long_to_close_holds_nobody_up(
+    daemon: Daemon, rpc: Connection, send: Callable[[Connection, int], None]
+) -> None:
+    rpc.ping()  # it has been accepted
+    before = daemon.open_descriptors()
+    lingering, peer = lingering_socket()
+    with peer:
+        daemon.signal(signal.SIGSTOP)
+        with daemon.connect() as client:
+            send(client, lingering.fileno())
+        lingering.close()  # the daemon will be the last who has it
+        daemon.signal(signal.SIGCONT)
+        eventually(lambda: counts(rpc)["connections"] == 1, "the client to be gone")
+        rpc.wait(rpc.start(HALT))
+    eventually(lambda: daemon.open_descriptors() <= before, "as few descriptors as before")
+
+
+def test_refused_client_that_sent_such_a_descriptor_holds_nobody_up(
+    start_daemon: Callable[..., Daemon],
+) -> None:
+    daemon = start_daemon("--max-connections", "1")
+    with daemon.connect() as rpc:
+        rpc.ping()
+        lingering, peer = lingering_socket()
+        with peer:
+            daemon.signal(signal.SIGSTOP)
+            with daemon.connect() as refused:
+                send_unasked(refused, lingering.fileno())
+                lingering.close()
+                daemon.signal(signal.SIGCONT)
+                assert refused.receive()["error"]["data"]["name"] == "limit-reached"
+                rpc.ping()
 
 
 # Too many.

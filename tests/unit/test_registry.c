@@ -119,6 +119,7 @@ static int start(struct world *world, const char *name, uint64_t memory_bytes,
                  uint64_t ring_capacity, struct vm **ret, struct error *err)
 {
     struct vm_config config = VM_CONFIG_NONE;
+    int r;
 
     config.named = name != NULL;
     config.image.name = strdup("");
@@ -128,7 +129,9 @@ static int start(struct world *world, const char *name, uint64_t memory_bytes,
     config.ring_capacity = ring_capacity;
     if (name)
         snprintf(config.name, sizeof(config.name), "%s", name);
-    return registry_start_vm(world->registry, &config, &caller, ret, err);
+    r = registry_start_vm(world->registry, &config, &caller, ret, err);
+    vm_config_deinit(&config);
+    return r;
 }
 
 static struct vm *start_vm(struct world *world, const char *name)
@@ -488,6 +491,7 @@ static void image_by_path_needs_an_image_directory(void **state)
 
     config.image.path = strdup("a.bin");
     assert_int_equal(registry_start_vm(world->registry, &config, &caller, &vm, &err), -EINVAL);
+    vm_config_deinit(&config);
     assert_string_equal(err.about, "image");
     assert_string_equal(err.text, "no image directory is configured (setting 'image-dir'): pass "
                                   "the image itself, as a descriptor or as data");
