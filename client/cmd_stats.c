@@ -55,7 +55,10 @@ static void print_io(struct json_object *stats)
             table_cell(table, "others");
         table_cell(table, "%s", field_text(row, "direction"));
         table_cell(table, "%" PRId64, field_integer(row, "count"));
-        table_cell(table, "%s", field_boolean(row, "handled") ? "yes" : "none");
+        if (field_get(row, "handled"))
+            table_cell(table, "%s", field_boolean(row, "handled") ? "yes" : "none");
+        else
+            table_cell(table, "%s", "");
     }
     if (count > 0)
         putchar('\n');

@@ -256,7 +256,7 @@ static struct json_object *io_json(const struct exit_stats *stats)
         json_object_object_add(rest, "address", NULL);
         json_object_object_add(rest, "direction", NULL);
         add_number(rest, "count", without_row);
-        json_object_object_add(rest, "handled", json_object_new_boolean(false));
+        json_object_object_add(rest, "handled", NULL);
         json_object_array_add(array, rest);
     }
     return array;

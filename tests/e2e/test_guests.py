@@ -3,6 +3,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from harness.client import Client
 from harness.images import (
     EXIT,
     HALT,
@@ -110,6 +111,33 @@ def test_time_in_guest_and_vmm_is_measured(rpc: Connection) -> None:
 def test_bytes_before_an_endless_loop_are_seen(rpc: Connection) -> None:
     stream = rpc.attach(rpc.start(PRINT_THEN_SPIN))
     stream.read_until(lambda: stream.data == b"AB", seconds=2)
+
+
+def test_accesses_beyond_the_table_are_counted_in_one_row(rpc: Connection, vmmctl: Client) -> None:
+    vm = rpc.run(
+        code(
+            """
+            ba 00 20    ; mov $0x2000, %dx
+            b9 c8 00    ; mov $200, %cx
+            ec          ; next: in (%dx), %al
+            42          ; inc %dx
+            e2 fc       ; loop next
+            f4          ; hlt
+            """
+        )
+    )["id"]
+    *rows, rest = rpc.call("vm.stats", {"vm": vm})["io"]
+    assert {(row["space"], row["direction"], row["handled"]) for row in rows} == {
+        ("port", "in", False)
+    }
+    assert rest == {
+        "space": None,
+        "address": None,
+        "direction": None,
+        "count": 200 - len(rows),
+        "handled": None,
+    }
+    assert f"others {rest['count']}" in " ".join(vmmctl("stats", vm).stdout.split())
 
 
 def test_entry_state_is_what_the_abi_says(rpc: Connection) -> None:
