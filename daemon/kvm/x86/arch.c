@@ -105,6 +105,8 @@ int arch_init_vcpu(struct vcpu *vcpu, struct error *err)
 {
     const struct machine *machine = vcpu->machine;
 
+    /* each KVM_RUN hands them over: api.rst section 5, kvm_valid_regs */
+    vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
     return cpuid_set(vcpu->fd, machine->host->arch, vcpu->index, machine->config.cpus, err);
 }
 
@@ -237,8 +239,7 @@ int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err
         .rsi = boot->rsi,
         .rflags = 2, /* bit 1 is always set: SDM vol. 1, "EFLAGS Register" */
     };
-    /* handed over by the first KVM_RUN, and back by each: api.rst section 5, kvm_valid_regs */
+    /* the first KVM_RUN takes them over: api.rst section 5, kvm_dirty_regs */
     vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-    vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
     return 0;
 }

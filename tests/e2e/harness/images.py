@@ -112,3 +112,51 @@ def print_text(text: bytes, then: bytes = HALT) -> bytes:
         + then
         + text
     )
+
+
+# In 32-bit code, flat: HC_EXIT_CODE with code 7.
+EXIT_7_FLAT = code(
+    """
+    b3 07           ; mov $7, %bl
+    b0 04           ; mov $4, %al
+    ba 00 05 00 00  ; mov $0x500, %edx
+    ee              ; out %al, (%dx)
+    """
+)
+
+# What a CPU of smp() does: prints its APIC id by HC_PUTCHAR, and says that it was here. 16-bit code.
+PRINT_CPU = code(
+    """
+    66 b8 01 00 00 00   ; mov $1, %eax
+    0f a2               ; cpuid
+    66 c1 eb 18         ; shr $24, %ebx
+    80 c3 30            ; add $'0', %bl
+    b0 01               ; mov $1, %al
+    ba 00 05            ; mov $0x500, %dx
+    ee                  ; out %al, (%dx)
+    f0 fe 06 00 90      ; lock incb 0x9000
+    """
+)
+
+SLEEP = code("f4 eb fd ; again: hlt; jmp again")
+
+
+def smp(others: bytes, count: int, then: bytes) -> bytes:
+    """Starts all other CPUs, on `others` (16-bit code, at 0x8000), waits until `count` of them have
+    increased the byte at 0x9000, and goes on with 32-bit code. For mode protected, machine pc."""
+    start = code(
+        """
+        bf 00 80 00 00                  ; mov $0x8000, %edi
+        b9 00 02 00 00                  ; mov $512, %ecx
+        f3 a4                           ; rep movsb
+        bb 00 00 e0 fe                  ; mov $0xfee00000, %ebx     the local APIC
+        c7 83 f0 00 00 00 ff 01 00 00   ; movl $0x1ff, 0xf0(%ebx)   it is enabled
+        c7 83 00 03 00 00 00 45 0c 00   ; movl $0xc4500, 0x300(%ebx)   INIT, to all others
+        c7 83 00 03 00 00 08 46 0c 00   ; movl $0xc4608, 0x300(%ebx)   SIPI: at 0x8000
+        f3 90                           ; wait: pause
+        """
+    )
+    wait = code("80 3d 00 90 00 00") + bytes([count]) + code("75 f5 ; cmpb $count, 0x9000; jne wait")
+    # after the first instruction: mov $others, %esi (5 bytes)
+    address = 0x1000 + 5 + len(start) + len(wait) + len(then)
+    return code("be") + address.to_bytes(4, "little") + start + wait + then + others
