@@ -182,7 +182,9 @@ static int check_header(struct vm_file *file, uint64_t id, uint64_t *ret_capacit
         return error_set(err, -EBADMSG, "it is not of layout %d, which this vmmd reads",
                          VM_FILE_LAYOUT);
     if (st.st_size < VM_FILE_RING_OFFSET || !ring_is_sound(&header.ring, (uint64_t)st.st_size) ||
-        atomic_load(&header.state) >= VM_STATE_COUNT || !record_is_sound(&header.record, id))
+        atomic_load(&header.state) >= VM_STATE_COUNT ||
+        !is_terminated(header.ring_note.text, sizeof(header.ring_note.text)) ||
+        !record_is_sound(&header.record, id))
         return error_set(err, -EBADMSG, "it is damaged");
     *ret_capacity = atomic_load(&header.ring.capacity);
     return 0;

@@ -441,6 +441,7 @@ static void record_with_a_field_that_cannot_be_is_refused(void **state)
         size_t offset, size;
     } fields[] = {
         FIELD(state),
+        FIELD(ring_note.text),
         FIELD(record.id),
         FIELD(record.name),
         FIELD(record.image),
