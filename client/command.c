@@ -9,8 +9,8 @@ static const struct command *const commands[] = {
     /* in the order of --help */
     &command_start, &command_run,    &command_attach, &command_input,  &command_logs,
     &command_list,  &command_status, &command_stats,  &command_pause,  &command_resume,
-    &command_stop,  &command_wait,   &command_rm,     &command_events, &command_info,
-    &command_call,  &command_help,
+    &command_stop,  &command_wait,   &command_rm,     &command_events, &command_top,
+    &command_info,  &command_call,   &command_help,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

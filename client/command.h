@@ -34,7 +34,7 @@ extern const struct command command_attach, command_logs, command_input;
 extern const struct command command_pause, command_resume;
 extern const struct command command_stop, command_wait, command_rm;
 extern const struct command command_list, command_status, command_stats, command_info;
-extern const struct command command_events;
+extern const struct command command_events, command_top;
 extern const struct command command_call;
 extern const struct command command_help;
 

@@ -253,7 +253,7 @@ static bool answers(const struct incoming *incoming, int64_t id)
     return !incoming->method && (incoming->id == id || incoming->id == 0);
 }
 
-static bool take_answer(struct connection *connection, int64_t id, struct incoming *ret)
+bool connection_take_answer(struct connection *connection, int64_t id, struct incoming *ret)
 {
     struct waiting *waiting;
 
@@ -268,7 +268,7 @@ static bool take_answer(struct connection *connection, int64_t id, struct incomi
 int connection_wait_answer(struct connection *connection, int64_t id, struct incoming *ret,
                            struct error *err)
 {
-    while (!take_answer(connection, id, ret)) {
+    while (!connection_take_answer(connection, id, ret)) {
         int r = connection_receive(connection, true, err);
 
         if (r < 0)

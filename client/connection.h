@@ -61,6 +61,9 @@ int connection_receive(struct connection *connection, bool wait, struct error *e
 /* The oldest message not yet taken; false: none. */
 bool connection_take(struct connection *connection, struct incoming *ret);
 
+/* The same of the answer to request id. */
+bool connection_take_answer(struct connection *connection, int64_t id, struct incoming *ret);
+
 /* Whether there is one to take. */
 bool connection_has_message(const struct connection *connection);
 

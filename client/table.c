@@ -166,3 +166,14 @@ void table_print(struct table *table)
         fit(table);
     scols_print_table(table->lines);
 }
+
+char *table_text(struct table *table)
+{
+    char *text = NULL;
+
+    if (!table)
+        return NULL;
+    if (isatty(STDOUT_FILENO) && !table->whole)
+        fit(table);
+    return scols_print_table_to_string(table->lines, &text) == 0 ? text : NULL;
+}

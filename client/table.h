@@ -42,3 +42,6 @@ void table_cell(struct table *table, const char *format, ...) __attribute__((for
 
 /* Prints nothing if there are no rows. */
 void table_print(struct table *table);
+
+/* What table_print() would print; the caller frees it. NULL: nothing. */
+char *table_text(struct table *table);

@@ -1,0 +1,393 @@
+/* top: what VMs do, second by second. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "exit_code.h"
+#include "field.h"
+#include "protocol/rpc_error.h"
+#include "report.h"
+#include "screen.h"
+#include "signals.h"
+#include "table.h"
+#include "units.h"
+#include "usage.h"
+#include "util/clock.h"
+
+enum {
+    NO_CODE = -1, /* it is not over */
+    INTERVAL_DEFAULT_MS = 1000,
+    INTERVAL_MIN_MS = 100,
+    AT_ONCE_MAX = 256, /* requests under way */
+};
+
+static const struct option_row top_options[] = {
+    { OPTION_DURATION, "interval", 0, "TIME", NULL, "between two looks: 500ms, 5s (1s)" },
+    { OPTION_COUNT, "count", 'n', "COUNT", NULL, "end after so many" },
+    { 0 },
+};
+
+struct top {
+    struct client *client;
+    bool full_screen;
+    struct screen screen;
+    struct signals signals; /* with full_screen */
+    struct usage_list before;
+    struct usage_list now;
+    int64_t interval_ms;
+    int64_t left; /* looks to come; -1: no end */
+    int code;     /* NO_CODE: go on */
+    int died;     /* of this signal, at the end; 0: not */
+};
+
+static void finish(struct top *top, int code)
+{
+    top->code = code;
+}
+
+/* What is said of an error must stay to be seen. */
+static void fail(struct top *top, const struct error *err)
+{
+    screen_leave(&top->screen);
+    finish(top, client_fail(err));
+}
+
+/* Waiting, without being deaf. */
+
+static void handle_signals(struct top *top)
+{
+    int signo = 0;
+
+    for (;;) {
+        switch (signals_next(&top->signals, &signo)) {
+        case SIGNALS_NONE:
+            return;
+        case SIGNALS_END:
+            top->died = signo;
+            finish(top, EXIT_CODE_FAILED);
+            break;
+        case SIGNALS_STOP:
+            screen_leave(&top->screen);
+            signals_stop(signo);
+            screen_enter(&top->screen);
+            break;
+        case SIGNALS_CONTINUE:
+            screen_enter(&top->screen);
+            break;
+        }
+    }
+}
+
+static void handle_keys(struct top *top)
+{
+    char keys[64];
+    ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
+
+    if (n <= 0 || memchr(keys, 'q', (size_t)n)) /* at most 0: the terminal is gone */
+        finish(top, EXIT_CODE_OK);
+}
+
+static void receive(struct top *top)
+{
+    struct error err;
+
+    if (connection_receive(top->client->connection, false, &err) < 0)
+        fail(top, &err);
+}
+
+/* Until something happened, or timeout_ms passed; -1: for ever. */
+static void wait_for_something(struct top *top, int timeout_ms)
+{
+    struct pollfd fds[] = {
+        { .fd = connection_fd(top->client->connection), .events = POLLIN },
+        { .fd = top->full_screen ? top->signals.fd : -1, .events = POLLIN },
+        { .fd = top->screen.terminal.entered ? STDIN_FILENO : -1, .events = POLLIN },
+    };
+
+    if (poll(fds, 3, timeout_ms) <= 0)
+        return;
+    if (fds[1].revents)
+        handle_signals(top);
+    if (fds[2].revents)
+        handle_keys(top);
+    if (fds[0].revents && top->code == NO_CODE)
+        receive(top);
+}
+
+static void wait_until(struct top *top, int64_t when_ns)
+{
+    int64_t left_ns;
+
+    while (top->code == NO_CODE && (left_ns = when_ns - clock_monotonic_ns()) > 0)
+        wait_for_something(top, (int)(left_ns / CLOCK_NS_PER_MS) + 1);
+}
+
+/* Looking. */
+
+/* The result of a request that was sent; NULL: it was refused, or it is over. */
+static struct json_object *take_result(struct top *top, int64_t id)
+{
+    struct json_object *result = NULL;
+    struct incoming answer;
+
+    while (top->code == NO_CODE) {
+        if (!connection_take_answer(top->client->connection, id, &answer)) {
+            wait_for_something(top, -1);
+            continue;
+        }
+        result = json_object_get(answer.result);
+        /* A VM that was removed since it was listed is no news. */
+        if (answer.error && field_integer(answer.error, "code") != RPC_VM_NOT_FOUND) {
+            screen_leave(&top->screen);
+            finish(top, client_refused(top->client, answer.error));
+        }
+        incoming_deinit(&answer);
+        break;
+    }
+    return result;
+}
+
+static bool request(struct top *top, const char *method, struct json_object *params, int64_t *ret)
+{
+    struct error err;
+
+    if (connection_send(top->client->connection, method, params, NULL, ret, &err) == 0)
+        return true;
+    fail(top, &err);
+    return false;
+}
+
+static struct json_object *stats_params(const struct usage *usage)
+{
+    struct json_object *params = json_object_new_object();
+
+    json_object_object_add(params, "vm", json_object_new_int64(usage->vm));
+    return params;
+}
+
+/* Of rows [first, end) of the list. */
+static void ask_stats(struct top *top, size_t first, size_t end)
+{
+    int64_t ids[AT_ONCE_MAX];
+
+    for (size_t i = first; i < end; i++)
+        if (!request(top, "vm.stats", stats_params(&top->now.rows[i]), &ids[i - first]))
+            return;
+    for (size_t i = first; i < end && top->code == NO_CODE; i++) {
+        _cleanup_json_ struct json_object *stats = take_result(top, ids[i - first]);
+
+        usage_add_stats(&top->now.rows[i], stats);
+    }
+}
+
+static void look(struct top *top)
+{
+    _cleanup_json_ struct json_object *records = NULL;
+    int64_t id;
+
+    usage_list_deinit(&top->before);
+    top->before = top->now;
+    top->now = (struct usage_list){ 0 };
+    if (!request(top, "vm.list", NULL, &id))
+        return;
+    records = take_result(top, id);
+    if (top->code == NO_CODE && usage_list_init(&top->now, records) < 0) {
+        screen_leave(&top->screen);
+        report("out of memory");
+        finish(top, EXIT_CODE_FAILED);
+    }
+    for (size_t i = 0; i < top->now.count && top->code == NO_CODE; i += AT_ONCE_MAX)
+        ask_stats(top, i, i + AT_ONCE_MAX < top->now.count ? i + AT_ONCE_MAX : top->now.count);
+    usage_list_compare(&top->now, &top->before);
+}
+
+/* Showing. */
+
+static const struct table_column columns[] = {
+    { "ID", TABLE_NUMBER, TABLE_RANK_ALWAYS },
+    { "NAME", TABLE_TEXT, TABLE_RANK_ALWAYS },
+    { "STATE", TABLE_WORD, TABLE_RANK_ALWAYS },
+    { "GUEST%", TABLE_NUMBER, TABLE_RANK_ALWAYS },
+    { "VMM%", TABLE_NUMBER, 5 },
+    { "EXITS/S", TABLE_NUMBER, 6 },
+    { "OUTPUT/S", TABLE_NUMBER, 4 },
+    { "MEMORY", TABLE_NUMBER, 1 },
+    { "UPTIME", TABLE_NUMBER, 3 },
+    { "IMAGE", TABLE_TEXT, 2 },
+};
+
+static void add_row(struct table *table, const struct usage *usage)
+{
+    char units[UNITS_TEXT_SIZE];
+
+    table_row(table);
+    table_cell(table, "%" PRId64, usage->vm);
+    table_cell(table, "%s", field_text(usage->record, "name"));
+    table_cell(table, "%s", field_text(usage->record, "state"));
+    table_cell(table, "%.1f", usage->guest_percent);
+    table_cell(table, "%.1f", usage->vmm_percent);
+    table_cell(table, "%.0f", usage->exits_per_s);
+    table_cell(table, "%s", units_format_size((int64_t)usage->output_per_s, units));
+    table_cell(table, "%s", units_format_size(field_integer(usage->record, "memory"), units));
+    table_cell(table, "%s",
+               units_format_duration(field_integer(usage->record, "uptime_ns"), units));
+    table_cell(table, "%s", field_text(usage->record, "image"));
+}
+
+/* The caller frees it; NULL: there is no VM, or no memory. */
+static char *table_of(const struct usage_list *list)
+{
+    _cleanup_(table_freep) struct table *table =
+        table_new(columns, sizeof(columns) / sizeof(columns[0]));
+    _cleanup_free_ const struct usage **rows = usage_list_busiest(list);
+
+    if (list->count == 0 || !rows)
+        return NULL;
+    for (size_t i = 0; i < list->count; i++)
+        add_row(table, rows[i]);
+    return table_text(table);
+}
+
+static char *picture_of(const struct usage_list *list)
+{
+    _cleanup_free_ char *table = table_of(list);
+    double guest_percent = 0, vmm_percent = 0, exits_per_s = 0;
+    char *picture;
+
+    for (size_t i = 0; i < list->count; i++) {
+        guest_percent += list->rows[i].guest_percent;
+        vmm_percent += list->rows[i].vmm_percent;
+        exits_per_s += list->rows[i].exits_per_s;
+    }
+    if (asprintf(&picture, "%zu live VMs, %.1f%% guest, %.1f%% VMM, %.0f exits/s; q quits\n\n%s",
+                 list->count, guest_percent, vmm_percent, exits_per_s, table ? table : "") < 0)
+        return NULL;
+    return picture;
+}
+
+static struct json_object *tenths(double value)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "%.1f", value);
+    return json_object_new_double_s(value, text);
+}
+
+static struct json_object *usage_json(const struct usage *usage)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_object_object_add(object, "id", json_object_new_int64(usage->vm));
+    json_object_object_add(object, "name", json_object_get(field_get(usage->record, "name")));
+    json_object_object_add(object, "state", json_object_get(field_get(usage->record, "state")));
+    json_object_object_add(object, "guest_percent", tenths(usage->guest_percent));
+    json_object_object_add(object, "vmm_percent", tenths(usage->vmm_percent));
+    json_object_object_add(object, "exits_per_s", tenths(usage->exits_per_s));
+    json_object_object_add(object, "output_per_s", tenths(usage->output_per_s));
+    json_object_object_add(object, "memory", json_object_get(field_get(usage->record, "memory")));
+    json_object_object_add(object, "uptime_ns",
+                           json_object_get(field_get(usage->record, "uptime_ns")));
+    return object;
+}
+
+static void print_json(const struct usage_list *list)
+{
+    _cleanup_json_ struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_object_array_add(array, usage_json(&list->rows[i]));
+    client_print_json(array);
+}
+
+static void show(struct top *top)
+{
+    _cleanup_free_ char *picture = NULL;
+
+    if (top->client->json) {
+        print_json(&top->now);
+        return;
+    }
+    picture = top->full_screen ? picture_of(&top->now) : table_of(&top->now);
+    if (top->full_screen)
+        screen_draw(&top->screen, picture ? picture : "");
+    else
+        printf("%s\n", picture ? picture : "");
+    fflush(stdout);
+}
+
+static void run(struct top *top)
+{
+    while (top->code == NO_CODE) {
+        int64_t next_ns = clock_monotonic_ns() + top->interval_ms * CLOCK_NS_PER_MS;
+
+        look(top);
+        if (top->code == NO_CODE)
+            show(top);
+        if ((top->left > 0 && --top->left == 0) || ferror(stdout))
+            return;
+        wait_until(top, next_ns);
+    }
+}
+
+static int run_full_screen(struct top *top)
+{
+    int r = signals_init(&top->signals);
+
+    if (r < 0) {
+        report("cannot watch for signals: %s", strerror(-r));
+        return EXIT_CODE_FAILED;
+    }
+    screen_enter(&top->screen);
+    run(top);
+    screen_leave(&top->screen);
+    signals_deinit(&top->signals);
+    if (top->died != 0)
+        signals_die(top->died);
+    return top->code == NO_CODE ? EXIT_CODE_OK : top->code;
+}
+
+static int top_run(struct client *client, const struct arguments *arguments)
+{
+    struct top top = { .client = client, .code = NO_CODE, .interval_ms = INTERVAL_DEFAULT_MS };
+    int code;
+
+    top.left =
+        field_get(arguments->options, "count") ? field_integer(arguments->options, "count") : -1;
+    if (field_get(arguments->options, "interval"))
+        top.interval_ms = field_integer(arguments->options, "interval");
+    if (top.interval_ms < INTERVAL_MIN_MS || top.left == 0) {
+        report("--interval is 100ms at least, --count 1");
+        return EXIT_CODE_USAGE;
+    }
+    code = client_connect(client); /* may take a while: still with signals as usual */
+    if (code != EXIT_CODE_OK)
+        return code;
+    top.full_screen = screen_init(&top.screen) && !client->json;
+    if (top.full_screen) {
+        code = run_full_screen(&top);
+    } else {
+        run(&top);
+        code = top.code == NO_CODE ? EXIT_CODE_OK : top.code;
+    }
+    usage_list_deinit(&top.before);
+    usage_list_deinit(&top.now);
+    return code;
+}
+
+const struct command command_top = {
+    .name = "top",
+    .summary = "Show what live VMs do, second by second",
+    .description =
+        "GUEST% is the time that a VM's CPUs were given to the guest, of one CPU's time, waiting\n"
+        "inside KVM included; VMM% the time that handling its exits took. The first numbers are\n"
+        "since each VM's start, all others since the ones before. Full-screen on a terminal, "
+        "where\n"
+        "q quits; elsewhere, and with --json, a table or an array each time.\n",
+    .options = top_options,
+    .run = top_run,
+};
