@@ -1,6 +1,7 @@
 /* input: what a guest reads, without a console. */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,17 +38,20 @@ static int add(struct delivery *delivery, const char *bytes, size_t size)
 /* All that was added; waits for the guest to make room. */
 static int deliver(struct delivery *delivery)
 {
-    struct json_object *params;
-
-    while ((params = input_next(&delivery->input, delivery->vm))) {
+    for (;;) {
         _cleanup_json_ struct json_object *result = NULL;
-        int code = client_call(delivery->client, "vm.input", params, &result);
+        struct json_object *params;
+        int code;
 
+        poll(NULL, 0, input_rest_ms(&delivery->input));
+        params = input_next(&delivery->input, delivery->vm);
+        if (!params)
+            return EXIT_CODE_OK;
+        code = client_call(delivery->client, "vm.input", params, &result);
         if (code != EXIT_CODE_OK)
             return code;
         delivery->accepted += (int64_t)input_accepted(&delivery->input, result);
     }
-    return EXIT_CODE_OK;
 }
 
 static int deliver_text(struct delivery *delivery, const char *text, bool newline)

@@ -443,6 +443,7 @@ enum { POLL_SIGNALS, POLL_SINK, POLL_CONNECTION, POLL_INPUT, POLL_COUNT };
 static void wait_for_something(struct console *console, struct pollfd fds[static POLL_COUNT])
 {
     bool pending = sink_is_pending(&console->sink);
+    int rest_ms = input_rest_ms(&console->input);
 
     fds[POLL_SIGNALS] = (struct pollfd){ .fd = console->signals.fd, .events = POLLIN };
     /* With no events it still tells that nobody reads any more. */
@@ -452,7 +453,7 @@ static void wait_for_something(struct console *console, struct pollfd fds[static
         (struct pollfd){ .fd = pending ? -1 : connection_fd(console->client->connection),
                          .events = POLLIN };
     fds[POLL_INPUT] = (struct pollfd){ .fd = input_fd(console), .events = POLLIN };
-    while (poll(fds, POLL_COUNT, -1) < 0 && errno == EINTR)
+    while (poll(fds, POLL_COUNT, rest_ms > 0 ? rest_ms : -1) < 0 && errno == EINTR)
         ;
 }
 

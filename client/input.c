@@ -6,9 +6,14 @@
 
 #include "field.h"
 #include "protocol/base64.h"
+#include "util/clock.h"
 
 /* Of one request: what finds no room goes over the wire again. */
 #define CHUNK_MAX ((size_t)4096)
+
+/* A guest that takes a byte after the other makes room for one at a time: let it make more. It has
+ * 64 KiB to go on with meanwhile. */
+#define REST_NS (5 * CLOCK_NS_PER_MS)
 
 void input_deinit(struct input *input)
 {
@@ -66,6 +71,13 @@ void input_end(struct input *input)
     input->ending = true;
 }
 
+int input_rest_ms(const struct input *input)
+{
+    int64_t left_ns = input->rest_until_ns ? input->rest_until_ns - clock_monotonic_ns() : 0;
+
+    return left_ns > 0 ? (int)(left_ns / CLOCK_NS_PER_MS) + 1 : 0;
+}
+
 struct json_object *input_next(struct input *input, int64_t vm)
 {
     size_t size = input_size(input) < CHUNK_MAX ? input_size(input) : CHUNK_MAX;
@@ -73,7 +85,8 @@ struct json_object *input_next(struct input *input, int64_t vm)
     struct json_object *params;
     size_t length;
 
-    if (input->under_way || input->closed || (size == 0 && !input->ending))
+    if (input->under_way || input->closed || (size == 0 && !input->ending) ||
+        input_rest_ms(input) > 0)
         return NULL;
     length = base64_encode(size > 0 ? input->bytes + input->start : "", size, text);
     input->under_way = true;
@@ -95,6 +108,7 @@ size_t input_accepted(struct input *input, struct json_object *result)
 
     input->under_way = false;
     input->start += size;
+    input->rest_until_ns = size < input->sent ? clock_monotonic_ns() + REST_NS : 0;
     if (input->sent_end && size == input->sent)
         input->closed = true;
     return size;

@@ -24,7 +24,8 @@ struct input {
     bool closed;    /* the guest takes no more */
     bool under_way; /* a request, with the first `sent` bytes */
     size_t sent;
-    bool sent_end; /* and the end */
+    bool sent_end;         /* and the end */
+    int64_t rest_until_ns; /* on the monotonic clock */
 };
 
 void input_deinit(struct input *input);
@@ -37,6 +38,9 @@ int input_add(struct input *input, const char *bytes, size_t size);
 
 /* Nothing more will be added. */
 void input_end(struct input *input);
+
+/* For how long there is nothing to send, because there was hardly any room; 0: not for that. */
+int input_rest_ms(const struct input *input);
 
 /* params of the next vm.input, which is under way from here on; NULL: there is nothing to send, or
  * one is under way. */
