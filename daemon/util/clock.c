@@ -16,6 +16,11 @@ int64_t clock_monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
+int64_t clock_thread_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int64_t clock_realtime_ns(void)
 {
     return clock_ns(CLOCK_REALTIME);

@@ -11,6 +11,9 @@
 /* Since an unspecified start; never goes back. Any thread. */
 int64_t clock_monotonic_ns(void);
 
+/* CPU time of the calling thread, that of a guest it runs included. */
+int64_t clock_thread_ns(void);
+
 /* Since 1970-01-01T00:00:00Z; may jump when the clock is set. Any thread. */
 int64_t clock_realtime_ns(void);
 

@@ -15,15 +15,15 @@ void poll_brake_release(struct poll_brake *brake)
     *brake = (struct poll_brake){ 0 };
 }
 
-uint64_t poll_brake_poll(struct poll_brake *brake, int64_t now_ns)
+uint64_t poll_brake_poll(struct poll_brake *brake, int64_t cpu_ns)
 {
-    if (now_ns > brake->until_ns)
+    if (cpu_ns > brake->until_ns)
         poll_brake_release(brake);
     if (++brake->polls > FREE_POLLS) {
         brake->nap_ns = brake->nap_ns ? brake->nap_ns * 2 : NAP_FIRST_NS;
         if (brake->nap_ns > NAP_LAST_NS)
             brake->nap_ns = NAP_LAST_NS;
     }
-    brake->until_ns = now_ns + (int64_t)brake->nap_ns + GAP_NS;
+    brake->until_ns = cpu_ns + GAP_NS;
     return brake->nap_ns;
 }

@@ -13,12 +13,15 @@
 struct poll_brake {
     unsigned polls;   /* in a row */
     uint64_t nap_ns;  /* the last wait */
-    int64_t until_ns; /* monotonic: polls after this are not in a row with those before */
+    int64_t until_ns; /* CPU time: polls after this are not in a row with those before */
 };
 
-/* The guest polled, at now_ns (monotonic), for nothing. Returns how long it is to wait, ns; 0: not
- * at all. */
-uint64_t poll_brake_poll(struct poll_brake *brake, int64_t now_ns);
+/*
+ * The guest polled for nothing, when its thread had used cpu_ns of CPU time: on a busy host, time
+ * in which the guest was not let run is no work of its. Returns how long it is to wait, ns; 0: not
+ * at all.
+ */
+uint64_t poll_brake_poll(struct poll_brake *brake, int64_t cpu_ns);
 
 /* The guest did something else. */
 void poll_brake_release(struct poll_brake *brake);

@@ -63,7 +63,7 @@ static bool input_ended(void *context)
 static void brake_polling(void *context)
 {
     struct guest *guest = context;
-    uint64_t nap_ns = poll_brake_poll(&guest->brake, clock_monotonic_ns());
+    uint64_t nap_ns = poll_brake_poll(&guest->brake, clock_thread_ns());
 
     if (nap_ns > 0 && !input_ended(guest))
         machine_nap(&guest->machine, nap_ns);

