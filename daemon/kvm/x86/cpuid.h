@@ -12,6 +12,12 @@ struct kvm_cpuid2;
  * thread. Errors: -ENODEV, -ENOMEM. */
 int cpuid_open(int kvm_fd, struct kvm_cpuid2 **ret, struct error *err);
 
-/* Gives it to vCPU `index` of `cpus`. The vCPU's thread. Errors: -ENODEV. */
+enum { CPUID_ENTRIES_MAX = 256 }; /* KVM_MAX_CPUID_ENTRIES */
+
+/* What vCPU `index` of `cpus` is to say. ret: has room for CPUID_ENTRIES_MAX entries. */
+void cpuid_fill(const struct kvm_cpuid2 *supported, unsigned index, unsigned cpus,
+                struct kvm_cpuid2 *ret);
+
+/* Gives it to vCPU `index` of `cpus`. The vCPU's thread. Errors: -ENODEV, -ENOMEM. */
 int cpuid_set(int vcpu_fd, const struct kvm_cpuid2 *supported, unsigned index, unsigned cpus,
               struct error *err);
