@@ -212,6 +212,9 @@ static void enter_long_mode(struct kvm_sregs *sregs)
     sregs->efer |= EFER_LME | EFER_LMA;
 }
 
+/* 16 bytes below 4 GiB: Intel SDM vol. 3A, "First Instruction Executed". */
+#define RESET_IP 0xfff0
+
 int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err)
 {
     struct kvm_sync_regs *sync = &vcpu->run->s.regs;
@@ -228,11 +231,11 @@ int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err
     case BOOT_LONG:
         enter_long_mode(&sync->sregs);
         break;
-    case BOOT_RESET: /* it is as reset left it */
+    case BOOT_RESET: /* segments are as reset left them */
         break;
     }
     sync->regs = (struct kvm_regs){
-        .rip = boot->entry,
+        .rip = boot->mode == BOOT_RESET ? RESET_IP : boot->entry,
         .rsp = boot->stack,
         .rax = boot->rax,
         .rbx = boot->rbx,
