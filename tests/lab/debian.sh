@@ -39,7 +39,7 @@ fetch_sysroot() {
     touch "$work/nothing-installed"
     # shellcheck disable=SC2086 # words
     lab_apt_get -y -o Dir::State::status="$work/nothing-installed" --no-install-recommends \
-        --download-only install $sysroot_packages
+        --download-only install $sysroot_packages $image_packages
     for name in bin sbin lib lib64; do
         mkdir -p "$work/sysroot/usr/$name"
         ln -s "usr/$name" "$work/sysroot/$name"
@@ -101,7 +101,7 @@ compile_python() {
 # Makes directory $1 with `kernel`, `sysroot`, `sysroot.ini` and `debian.cpio`, unless it is there and made of the
 # same packages.
 debian_fetch() {
-    local wanted="$kernel_package $kernel_modules $sysroot_packages" root work=$1.new
+    local wanted="$kernel_package $kernel_modules $sysroot_packages $image_packages" root work=$1.new
 
     [[ ! -f $1/made-of || $(<"$1/made-of") != "$wanted" ]] || return 0
     echo "lab: fetching Debian's packages into $1" >&2
@@ -110,6 +110,8 @@ debian_fetch() {
     apt_setup "$work"
     fetch_kernel
     fetch_sysroot
+    mkdir -p "$work/sysroot/boot"
+    cp "$work/kernel" "$work/sysroot/boot/vmlinuz" # which tests boot as a guest, too
 
     root=$work/root
     cp -a "$work/sysroot" "$root"

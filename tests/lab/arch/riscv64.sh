@@ -6,6 +6,7 @@ meson_options=(--cross-file "$cache/sysroot.ini" --cross-file tests/lab/arch/ris
 kernel_package=linux-image-riscv64
 triplet=riscv64-linux-gnu
 kernel_modules='virtio_console kvm' # virtio_pci is built in
+image_packages=''
 # With the Sstc of QEMU 7.2 one guest timer in a thousand never fires.
 qemu=(qemu-system-riscv64 -machine virt -cpu "rv64,h=true,sstc=false")
 

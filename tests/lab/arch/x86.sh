@@ -6,6 +6,7 @@ meson_options=()
 kernel_package=linux-image-cloud-amd64 # starts sooner than linux-image-amd64, and is smaller
 triplet=x86_64-linux-gnu
 kernel_modules='virtio_pci virtio_console kvm_amd'
+image_packages='memtest86+ seabios' # guests that were not written for vmmd
 qemu=(qemu-system-x86_64 -machine pc -cpu max)
 
 # The machine's own apt, as it is.
