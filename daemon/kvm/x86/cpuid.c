@@ -58,7 +58,10 @@ static void place(struct kvm_cpuid_entry2 *entry, unsigned index, unsigned cpus)
     const unsigned bits = core_bits(cpus);
 
     switch (entry->function) {
-    case 0x1: /* EBX: APIC id, logical processors; EDX bit 28: there is more than one */
+    case 0x1: /* EBX: APIC id, logical processors; EDX bit 28: there is more than one; ECX bit 31:
+               * look at 0x40000000 for KVM, whose clock spares a kernel to measure one. KVM knows
+               * the bit and does not report it */
+        entry->ecx |= 1u << 31;
         entry->ebx = (entry->ebx & 0xffff) | cpus << 16 | index << 24;
         entry->edx = cpus > 1 ? entry->edx | 1u << 28 : entry->edx & ~(1u << 28);
         break;
