@@ -136,8 +136,9 @@ static int print_cpu(struct json_object *record)
     struct json_object *cpu = cpu_of(record);
 
     if (!cpu) {
-        report("VM '%s' is %s: only a paused or crashed one shows its registers",
-               field_text(record, "name"), field_text(record, "state"));
+        report("VM '%s' (%" PRId64 ") is %s: only a paused or crashed one shows its registers",
+               field_text(record, "name"), field_integer(record, "id"),
+               field_text(record, "state"));
         if (!vm_record_has_ended(record))
             report_hint("'vmmctl pause %" PRId64 "' holds it", field_integer(record, "id"));
         return EXIT_CODE_FAILED;

@@ -69,7 +69,8 @@ static size_t disassemble(struct listing *listing, int64_t bits)
     while (instruction && cs_disasm_iter(capstone, &next, &left, &address, instruction)) {
         char text[sizeof(instruction->mnemonic) + sizeof(instruction->op_str) + 1];
 
-        snprintf(text, sizeof(text), "%s %s", instruction->mnemonic, instruction->op_str);
+        snprintf(text, sizeof(text), "%s%s%s", instruction->mnemonic,
+                 instruction->op_str[0] ? " " : "", instruction->op_str);
         add_row(listing, (size_t)(instruction->address - listing->address), instruction->size,
                 text);
     }
