@@ -129,6 +129,22 @@ static void forget_kicks(struct vcpu_kick *kick)
         ;
 }
 
+int64_t vcpu_kick_cpu_ns(struct vcpu_kick *kick)
+{
+    struct timespec used;
+    clockid_t clock;
+    int64_t ns = -1;
+
+    if (pthread_mutex_trylock(&kick->lock) != 0)
+        return -1;
+    /* The thread is alive, as for a kick. */
+    if (kick->run && pthread_getcpuclockid(kick->thread, &clock) == 0 &&
+        clock_gettime(clock, &used) == 0)
+        ns = used.tv_sec * CLOCK_NS_PER_SEC + used.tv_nsec;
+    pthread_mutex_unlock(&kick->lock);
+    return ns;
+}
+
 void vcpu_kick_settle(struct vcpu_kick *kick)
 {
     forget_kicks(kick);

@@ -68,6 +68,10 @@ void vcpu_kick_surely(struct vcpu_kick *kick);
  * KVM holds, or bytes in a ring. Any thread; never blocks. */
 void vcpu_kick_if_undrained(struct vcpu_kick *kick);
 
+/* The CPU time that the vCPU's thread has used, in nanoseconds, guest and VMM; -1: it does not run,
+ * or is just coming or going. Any thread; never blocks. */
+int64_t vcpu_kick_cpu_ns(struct vcpu_kick *kick);
+
 /* What it was kicked for is looked at after this: kicks so far are forgotten, and the thread goes
  * to the background again, if one took it out of there. The vCPU's thread. */
 void vcpu_kick_settle(struct vcpu_kick *kick);

@@ -294,6 +294,7 @@ struct json_object *stats_json(const struct vm *vm)
     static const struct exit_stats none; /* of a VM that has no file */
     const struct exit_stats *stats = vm_stats(vm) ? vm_stats(vm) : &none;
     struct json_object *object = json_object_new_object(), *time = json_object_new_object();
+    int64_t cpu_ns = vm_cpu_ns(vm);
 
     add_number(object, "vm", vm->record.id);
     json_object_object_add(object, "exits", exits_json(stats));
@@ -302,6 +303,8 @@ struct json_object *stats_json(const struct vm *vm)
     add_number(object, "coalesced", counter_get(&stats->coalesced));
     add_number(time, "guest_ns", counter_get(&stats->guest_ns));
     add_number(time, "vmm_ns", counter_get(&stats->vmm_ns));
+    if (cpu_ns >= 0)
+        add_number(time, "cpu_ns", (uint64_t)cpu_ns);
     json_object_object_add(object, "time", time);
     return object;
 }

@@ -193,6 +193,22 @@ void vm_unwatch_output(struct vm *vm)
 
 /* Asking the guest's threads. */
 
+int64_t vm_cpu_ns(const struct vm *vm)
+{
+    int64_t sum_ns = 0;
+
+    if (!vm->kicks)
+        return -1;
+    for (unsigned i = 0; i < vm->config.cpus; i++) {
+        int64_t ns = vcpu_kick_cpu_ns(&vm->kicks[i]);
+
+        if (ns < 0)
+            return -1;
+        sum_ns += ns;
+    }
+    return sum_ns;
+}
+
 static void kick_all(struct vm *vm)
 {
     for (unsigned i = 0; i < vm->config.cpus; i++)

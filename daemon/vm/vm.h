@@ -183,6 +183,9 @@ const struct vm_file_header *vm_header(const struct vm *vm);
 /* From start to end, or to now; the time it was paused does not count. */
 uint64_t vm_uptime_ns(const struct vm *vm);
 
+/* CPU time that its vCPUs' threads have used, in nanoseconds; -1: cannot be told. */
+int64_t vm_cpu_ns(const struct vm *vm);
+
 /*
  * Asks the guest to end, with reason stopped, killed or timeout. The first to ask is recorded; does
  * nothing for a VM that is ending or has. by: who asked.
