@@ -212,8 +212,7 @@ static const struct table_column columns[] = {
     { "ID", TABLE_NUMBER, TABLE_RANK_ALWAYS },
     { "NAME", TABLE_TEXT, TABLE_RANK_ALWAYS },
     { "STATE", TABLE_WORD, TABLE_RANK_ALWAYS },
-    { "GUEST%", TABLE_NUMBER, TABLE_RANK_ALWAYS },
-    { "VMM%", TABLE_NUMBER, 5 },
+    { "CPU%", TABLE_NUMBER, TABLE_RANK_ALWAYS },
     { "EXITS/S", TABLE_NUMBER, 6 },
     { "OUTPUT/S", TABLE_NUMBER, 4 },
     { "MEMORY", TABLE_NUMBER, 1 },
@@ -229,8 +228,10 @@ static void add_row(struct table *table, const struct usage *usage)
     table_cell(table, "%" PRId64, usage->vm);
     table_cell(table, "%s", field_text(usage->record, "name"));
     table_cell(table, "%s", field_text(usage->record, "state"));
-    table_cell(table, "%.1f", usage->guest_percent);
-    table_cell(table, "%.1f", usage->vmm_percent);
+    if (usage->cpu_percent >= 0)
+        table_cell(table, "%.1f", usage->cpu_percent);
+    else
+        table_cell(table, "-");
     table_cell(table, "%.0f", usage->exits_per_s);
     table_cell(table, "%s", units_format_size((int64_t)usage->output_per_s, units));
     table_cell(table, "%s", units_format_size(field_integer(usage->record, "memory"), units));
@@ -256,16 +257,16 @@ static char *table_of(const struct usage_list *list)
 static char *picture_of(const struct usage_list *list)
 {
     _cleanup_free_ char *table = table_of(list);
-    double guest_percent = 0, vmm_percent = 0, exits_per_s = 0;
+    double cpu_percent = 0, exits_per_s = 0;
     char *picture;
 
     for (size_t i = 0; i < list->count; i++) {
-        guest_percent += list->rows[i].guest_percent;
-        vmm_percent += list->rows[i].vmm_percent;
+        if (list->rows[i].cpu_percent > 0)
+            cpu_percent += list->rows[i].cpu_percent;
         exits_per_s += list->rows[i].exits_per_s;
     }
-    if (asprintf(&picture, "%zu live VMs, %.1f%% guest, %.1f%% VMM, %.0f exits/s; q quits\n\n%s",
-                 list->count, guest_percent, vmm_percent, exits_per_s, table ? table : "") < 0)
+    if (asprintf(&picture, "live VMs: %zu, CPU: %.1f%%, exits: %.0f/s; q quits\n\n%s", list->count,
+                 cpu_percent, exits_per_s, table ? table : "") < 0)
         return NULL;
     return picture;
 }
@@ -285,8 +286,8 @@ static struct json_object *usage_json(const struct usage *usage)
     json_object_object_add(object, "id", json_object_new_int64(usage->vm));
     json_object_object_add(object, "name", json_object_get(field_get(usage->record, "name")));
     json_object_object_add(object, "state", json_object_get(field_get(usage->record, "state")));
-    json_object_object_add(object, "guest_percent", tenths(usage->guest_percent));
-    json_object_object_add(object, "vmm_percent", tenths(usage->vmm_percent));
+    json_object_object_add(object, "cpu_percent",
+                           usage->cpu_percent >= 0 ? tenths(usage->cpu_percent) : NULL);
     json_object_object_add(object, "exits_per_s", tenths(usage->exits_per_s));
     json_object_object_add(object, "output_per_s", tenths(usage->output_per_s));
     json_object_object_add(object, "memory", json_object_get(field_get(usage->record, "memory")));
@@ -383,11 +384,9 @@ const struct command command_top = {
     .name = "top",
     .summary = "Show what live VMs do, second by second",
     .description =
-        "GUEST% is the time that a VM's CPUs were given to the guest, of one CPU's time, waiting\n"
-        "inside KVM included; VMM% the time that handling its exits took. The first numbers are\n"
-        "since each VM's start, all others since the ones before. Full-screen on a terminal, "
-        "where\n"
-        "q quits; elsewhere, and with --json, a table or an array each time.\n",
+        "CPU% is of one CPU: a VM that keeps two busy has 200. The first numbers are since each\n"
+        "VM's start, all others since the ones before. Full-screen on a terminal, busiest first,\n"
+        "where q quits; elsewhere, and with --json, a table or an array each time.\n",
     .options = top_options,
     .run = top_run,
 };

@@ -35,8 +35,7 @@ void usage_list_deinit(struct usage_list *list)
 void usage_add_stats(struct usage *usage, struct json_object *stats)
 {
     usage->taken_ns = clock_monotonic_ns();
-    usage->guest_ns = field_integer(stats, "time.guest_ns");
-    usage->vmm_ns = field_integer(stats, "time.vmm_ns");
+    usage->cpu_ns = field_get(stats, "time.cpu_ns") ? field_integer(stats, "time.cpu_ns") : -1;
     usage->exits = field_integer(stats, "exits.total");
     usage->output = field_integer(usage->record, "output.next");
 }
@@ -52,10 +51,11 @@ static void compare(struct usage *now, const struct usage *before)
 {
     double ns = (double)(now->taken_ns - before->taken_ns);
 
+    now->cpu_percent = -1;
     if (ns <= 0)
         return;
-    now->guest_percent = 100 * (double)(now->guest_ns - before->guest_ns) / ns;
-    now->vmm_percent = 100 * (double)(now->vmm_ns - before->vmm_ns) / ns;
+    if (now->cpu_ns >= 0 && before->cpu_ns >= 0)
+        now->cpu_percent = 100 * (double)(now->cpu_ns - before->cpu_ns) / ns;
     now->exits_per_s = (double)(now->exits - before->exits) * CLOCK_NS_PER_SEC / ns;
     now->output_per_s = (double)(now->output - before->output) * CLOCK_NS_PER_SEC / ns;
 }
@@ -79,12 +79,10 @@ static int compare_load(const void *a, const void *b)
 {
     const struct usage *left = *(const struct usage *const *)a,
                        *right = *(const struct usage *const *)b;
-    double left_load = left->guest_percent + left->vmm_percent,
-           right_load = right->guest_percent + right->vmm_percent;
 
-    if (left_load > right_load)
+    if (left->cpu_percent > right->cpu_percent)
         return -1;
-    return left_load < right_load ? 1 : compare_ids(left, right);
+    return left->cpu_percent < right->cpu_percent ? 1 : compare_ids(left, right);
 }
 
 const struct usage **usage_list_busiest(const struct usage_list *list)

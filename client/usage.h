@@ -12,12 +12,10 @@ struct usage {
     struct json_object *record; /* openrpc.json, "Record"; its owner is this */
     int64_t vm;
     int64_t taken_ns; /* when this was seen, on the monotonic clock */
-    int64_t guest_ns; /* counters, ever since the VM started */
-    int64_t vmm_ns;
+    int64_t cpu_ns;   /* counters, ever since the VM started; -1: not known */
     int64_t exits;
     int64_t output;
-    double guest_percent; /* of one CPU's time, since the look before */
-    double vmm_percent;
+    double cpu_percent; /* of one CPU, since the look before; less than 0: not known */
     double exits_per_s;
     double output_per_s; /* bytes */
 };
