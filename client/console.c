@@ -370,9 +370,11 @@ static void type(struct console *console, const char *keys, size_t size)
         report("the guest does not read; what is typed from here on is dropped");
 }
 
-/* unsent: bytes that were typed before. */
-static void detach(struct console *console, size_t unsent)
+/* fresh: bytes of the input that were sent just now, and to no guest that has no room. */
+static void detach(struct console *console, size_t fresh)
 {
+    size_t unsent = console->input.closed ? 0 : input_size(&console->input) - fresh;
+
     terminal_leave(&console->terminal);
     begin_line(console);
     report("detached from VM '%s' (%" PRId64 "), which goes on", console->name, console->vm);
@@ -399,7 +401,7 @@ static void handle_keys(struct console *console)
     type(console, keys, way_out ? (size_t)(way_out - keys) : (size_t)n);
     if (way_out) {
         send_input(console);
-        detach(console, waiting ? input_size(&console->input) : 0);
+        detach(console, waiting || !console->input.under_way ? 0 : console->input.sent);
     }
 }
 

@@ -28,8 +28,13 @@ from harness.settings import GUESTS, VMMCTL
 from harness.terminal import Terminal
 from harness.waiting import eventually
 
-COMMANDS = ["start", "run", "attach", "logs", "list", "status", "stats", "stop", "wait", "rm"] + [
+COMMANDS = ["start", "run", "attach", "input", "logs", "list", "status", "stats", "pause"] + [
+    "resume",
+    "stop",
+    "wait",
+    "rm",
     "events",
+    "top",
     "info",
     "call",
 ]

@@ -50,6 +50,34 @@ EXIT = code(
     """
 )
 
+# Copies input to output, 4 KiB at a time, until the end of input: HC_READ and HC_WRITE, HC_GETCHAR to
+# wait. Much input takes it little time.
+COPY = code(
+    """
+    be 00 20    ; again: mov $0x2000, %si
+    b9 00 10    ; mov $0x1000, %cx
+    b0 06       ; mov $HC_READ, %al
+    ba 00 05    ; mov $0x500, %dx
+    ee          ; out %al, (%dx)
+    85 c0       ; test %ax, %ax
+    74 07       ; jz wait
+    89 c1       ; mov %ax, %cx
+    b0 05       ; mov $HC_WRITE, %al
+    ee          ; out %al, (%dx)
+    eb e9       ; jmp again
+    b0 07       ; wait: mov $HC_GETCHAR, %al
+    ee          ; out %al, (%dx)
+    84 e4       ; test %ah, %ah
+    75 07       ; jnz end
+    88 c3       ; mov %al, %bl
+    b0 01       ; mov $HC_PUTCHAR, %al
+    ee          ; out %al, (%dx)
+    eb db       ; jmp again
+    30 c0       ; end: xor %al, %al
+    ee          ; out %al, (%dx)
+    """
+)
+
 STREAM_PERIOD = 251  # a prime: no gap of a round number of bytes goes unnoticed
 
 

@@ -4,6 +4,7 @@ import select
 import subprocess
 import termios
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from harness.waiting import SECONDS, Deadline
 
@@ -39,11 +40,23 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
     @property
     def shell_pid(self) -> int:
         return self._process.pid
+
+    @property
+    def child_pid(self) -> int:
+        """Of the command."""
+        children = Path(f"/proc/{self.shell_pid}/task/{self.shell_pid}/children")
+        return int(children.read_text(encoding="ascii"))
+
+    def close(self) -> None:
+        """Closes the window."""
+        os.close(self._master)
+        self._master = -1
 
     def _read(self, deadline: Deadline) -> bool:
         """Reads what is shown next; False at the end."""
@@ -67,8 +80,20 @@ class Terminal:
             pass
         return self.text
 
+    def read_some(self) -> None:
+        """What is shown already."""
+        while select.select([self._master], [], [], 0)[0] and self._read(Deadline()):
+            pass
+
     def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
+        """Reads while it waits for room, as a terminal does."""
+        while keys:
+            readable, writable, _ = select.select([self._master], [self._master], [], SECONDS)
+            assert readable or writable, "nobody reads what is typed"
+            if readable:
+                self.read_some()
+            elif writable:
+                keys = keys[os.write(self._master, keys) :]
 
     def has_echo(self) -> bool:
         return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
