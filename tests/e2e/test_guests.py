@@ -1,4 +1,6 @@
 """What guests see and what is seen of them: guests/, and images that try one thing each."""
+import base64
+import re
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,28 +20,47 @@ from harness.images import (
 )
 from harness.rpc import Connection
 from harness.settings import GUESTS
+from harness.waiting import eventually
 
+HELLO32 = b"Hello, protected mode!\ntick 1\ntick 2\ntick 3\n"
+HELLO64 = (
+    b"Hello, long mode!\n"
+    b"the page is at 0x2000\n"
+    b"and at         0xffff800000000000\n"
+    b"written above, read below\n"
+)
 TABLES = "".join(f"{a} x {b} = {a * b}\n" for a in range(2, 10) for b in range(1, 10)).encode()
 
 
 class Guest(NamedTuple):
-    name: str
+    file: str
     printed: bytes
     exits: int  # without coalescing, as its source says
     reason: str
+    code: int | None = None
+    params: dict = {}  # of vm.start
 
 
+# Those that end without input and need nothing but themselves.
 EVERY_GUEST = pytest.mark.parametrize(
     "guest",
     [
-        Guest("minimal", b"", 1, "halted"),
-        Guest("hello", b"Hello, KVM!\n", 13, "halted"),
-        Guest("counter", b"0123456789", 11, "halted"),
-        Guest("hctest", b"Hello!\n42\n1234\n", 12, "guest-exit"),
-        Guest("multiplication", TABLES, 721, "halted"),
+        Guest("minimal.bin", b"", 1, "halted"),
+        Guest("hello.bin", b"Hello, KVM!\n", 13, "halted"),
+        Guest("counter.bin", b"0123456789", 11, "halted"),
+        Guest("hctest.bin", b"Hello!\n42\n1234\n", 12, "guest-exit", 0),
+        Guest("multiplication.bin", TABLES, 721, "halted"),
+        Guest("multiplication-write.bin", TABLES, 73, "halted"),
+        Guest("exitcode.bin", b"", 1, "guest-exit", 42),
+        Guest("triplefault.bin", b"!", 2, "shutdown"),
+        Guest("hello32.bin", HELLO32, 45, "guest-exit", 0, {"machine": "pc"}),
+        Guest("hello64.bin", HELLO64, 9, "guest-exit", 0, {"mode": "long"}),
     ],
-    ids=lambda guest: guest.name,
+    ids=lambda guest: guest.file,
 )
+
+FLOODS = pytest.mark.parametrize("way", ["uart", "putchar", "write", "ring"])
+FLOOD_LINE = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n"
 
 MEMORY_64K = 64 * 1024
 
@@ -52,6 +73,12 @@ def io_rows(stats: dict, **wanted: Any) -> list[dict]:
     return [row for row in stats["io"] if row | wanted == row]
 
 
+def give(rpc: Connection, vm: int, data: bytes, eof: bool = False) -> None:
+    """Input, all of it taken at once."""
+    params = {"vm": vm, "data": base64.b64encode(data).decode(), "eof": eof}
+    assert rpc.call("vm.input", params)["accepted"] == len(data)
+
+
 def test_times_tables_are_72_lines() -> None:
     assert TABLES.count(b"\n") == 72 and TABLES.startswith(b"2 x 1 = 2\n")
     assert TABLES.endswith(b"9 x 9 = 81\n")
@@ -60,24 +87,124 @@ def test_times_tables_are_72_lines() -> None:
 @pytest.mark.parametrize("coalesce", [True, False], ids=["coalesced", "exact"])
 @EVERY_GUEST
 def test_guest_prints_every_byte(rpc: Connection, guest: Guest, coalesce: bool) -> None:
-    record = rpc.run(GUESTS / f"{guest.name}.bin", coalesce=coalesce)
+    record = rpc.run(GUESTS / guest.file, coalesce=coalesce, **guest.params)
     assert record["data"] == guest.printed
     assert (record["state"], record["exit"]["reason"]) == ("exited", guest.reason)
-    assert record["exit"]["code"] == (0 if guest.reason == "guest-exit" else None)
+    assert record["exit"]["code"] == guest.code
     assert (record["output"]["first"], record["output"]["next"]) == (0, len(guest.printed))
 
 
 @EVERY_GUEST
 def test_exits_are_exact_without_coalescing(rpc: Connection, guest: Guest) -> None:
-    record = rpc.run(GUESTS / f"{guest.name}.bin", coalesce=False)
+    record = rpc.run(GUESTS / guest.file, coalesce=False, **guest.params)
     stats = stats_of(rpc, record)
-    halts = 1 if guest.reason == "halted" else 0
-    expected = {"io": guest.exits - halts, "hlt": halts}
-    assert record["exits"] == stats["exits"]["total"] == guest.exits
+    ends = {"halted": "hlt", "shutdown": "shutdown"}  # by an exit that is no I/O
+    expected = {"io": guest.exits}
+    if guest.reason in ends:
+        expected = {"io": guest.exits - 1, ends[guest.reason]: 1}
+    if guest.params.get("machine") == "pc":
+        expected["intr"] = stats["exits"]["by_reason"].get("intr", 0)  # the VMM's own
+    assert record["exits"] == stats["exits"]["total"] == sum(expected.values())
     assert stats["exits"]["by_reason"] == {key: count for key, count in expected.items() if count}
-    assert sum(row["count"] for row in stats["io"]) == guest.exits - halts
+    assert sum(row["count"] for row in stats["io"]) == expected["io"]
     assert all(row["handled"] for row in stats["io"])
     assert stats["coalesced"] == 0
+
+
+@pytest.mark.parametrize(
+    "guest, machine",
+    [("getchar", "bare"), ("cat", "bare"), ("cat", "pc"), ("cat-irq", "pc")],
+)
+def test_filters_copy_input_to_output(rpc: Connection, guest: str, machine: str) -> None:
+    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
+    stream = rpc.attach(vm)
+    text = bytes(range(256)) * 4
+    for part in (text[:1], text[1:600], text[600:]):
+        give(rpc, vm, part)
+        before = stream.position
+        stream.read_until(lambda: stream.position == before + len(part))
+    give(rpc, vm, b"the rest", eof=True)
+    stream.read_to_end()
+    assert bytes(stream.data) == text + b"the rest"
+    assert (stream.exit["reason"], stream.exit["code"]) == ("guest-exit", 0)
+
+
+@pytest.mark.parametrize("guest, machine", [("echo", "bare"), ("echo-irq", "pc")])
+def test_echo_shows_what_is_typed_until_ctrl_d(
+    rpc: Connection, guest: str, machine: str
+) -> None:
+    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
+    stream = rpc.attach(vm)
+    give(rpc, vm, b"one\rtwo")
+    stream.read_until(lambda: stream.data == b"one\r\ntwo")
+    give(rpc, vm, b"\x04not this")
+    stream.read_to_end()
+    assert stream.data == b"one\r\ntwo" and stream.exit["reason"] == "guest-exit"
+
+
+@pytest.mark.parametrize("guest, machine", [("echo", "bare"), ("echo-irq", "pc")])
+def test_echo_ends_at_the_end_of_input(rpc: Connection, guest: str, machine: str) -> None:
+    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
+    give(rpc, vm, b"", eof=True)
+    assert rpc.wait(vm)["exit"]["reason"] == "guest-exit"
+
+
+@pytest.mark.parametrize("guest", ["cat-irq", "echo-irq", "hltloop"])
+def test_a_wait_in_hlt_makes_no_exits(rpc: Connection, guest: str) -> None:
+    stats = stats_of(rpc, rpc.run(GUESTS / f"{guest}.bin", machine="pc", timeout_ms=500))
+    assert stats["exits"]["by_reason"].get("hlt", 0) == 0
+    assert stats["exits"]["by_reason"].get("io", 0) < 20, "those that make it ready"
+
+
+def test_hltloop_halts_a_bare_machine(rpc: Connection) -> None:
+    assert rpc.run(GUESTS / "hltloop.bin")["exit"]["reason"] == "halted"
+
+
+def test_spin_makes_no_exit_of_its_own(rpc: Connection) -> None:
+    record = rpc.run(GUESTS / "spin.bin", timeout_ms=200)
+    assert record["exit"]["reason"] == "timeout"
+    assert set(stats_of(rpc, record)["exits"]["by_reason"]) <= {"intr"}
+
+
+def test_ring_prints_without_exits(rpc: Connection) -> None:
+    record = rpc.run(GUESTS / "multiplication-ring.bin")
+    by_reason = stats_of(rpc, record)["exits"]["by_reason"]
+    assert record["data"] == TABLES
+    assert (by_reason.pop("io"), by_reason.pop("hlt")) == (1, 1)
+    assert set(by_reason) <= {"intr"}, "by which the VMM looks, every 20 ms"
+
+
+def test_multiboot_kernel_prints_what_its_loader_tells(rpc: Connection) -> None:
+    module = {"data": base64.b64encode(b"x" * 5000).decode(), "arguments": "tests one=1"}
+    params = {"memory": 4 * 1024 * 1024, "append": "quiet root=none", "modules": [module]}
+    record = rpc.run(GUESTS / "multiboot.elf", **params)
+    assert (record["format"], record["machine"]) == ("multiboot", "pc")
+    assert (record["exit"]["reason"], record["exit"]["code"]) == ("guest-exit", 0)
+    command_line, *memory, tests = record["data"].decode().splitlines()
+    assert command_line.startswith("command line: ") and command_line.endswith("quiet root=none")
+    assert memory[0].startswith("memory 0x0 to 0x9") and memory[0].endswith(": available")
+    assert "memory 0x100000 to 0x3fffff: available" in memory
+    found = re.fullmatch("module (0x[0-9a-f]+) to (0x[0-9a-f]+): (.*)", tests)
+    start, last = (int(found.group(n), 16) for n in (1, 2))
+    assert start % 4096 == 0 and last - start + 1 == 5000
+    assert found.group(3).endswith("tests one=1")
+
+
+@FLOODS
+def test_flood_prints_lines_until_it_is_stopped(rpc: Connection, way: str) -> None:
+    vm = rpc.start(GUESTS / f"flood-{way}.bin")
+    eventually(lambda: rpc.get(vm)["output"]["next"] >= 1000 * len(FLOOD_LINE), "the output")
+    first = rpc.stop(vm)["output"]["first"]
+    printed = rpc.output(vm)
+    skip = first % len(FLOOD_LINE)
+    lines = FLOOD_LINE * (len(printed) // len(FLOOD_LINE) + 2)
+    assert printed == lines[skip : skip + len(printed)]
+
+
+def test_flood_pays_an_exit_for_a_ring_full(rpc: Connection) -> None:
+    record = rpc.wait(rpc.start(GUESTS / "flood-ring.bin", timeout_ms=300))
+    notifies = stats_of(rpc, record)["exits"]["by_reason"]["io"] - 1
+    assert 0 < notifies * 256 * 1024 <= record["output"]["next"]
 
 
 def test_coalescing_saves_exits_and_nothing_else(rpc: Connection) -> None:
