@@ -5,7 +5,7 @@
 # Libraries by their -dev packages: their names are the same in every release, and where vmmd is
 # cross-built, it is against these.
 sysroot_packages='busybox-static libc6-dev libevent-dev libjson-c-dev libsystemd-dev libsmartcols-dev
-    python3-pytest python3-pytest-timeout'
+    libcapstone-dev python3-pytest python3-pytest-timeout'
 
 # Packs a directory as the kernel takes it. Not compressed: the emulated CPU is slow at unpacking.
 pack_archive() {
@@ -98,12 +98,11 @@ compile_python() {
         --invalidation-mode unchecked-hash "$root"/usr/lib/python3*
 }
 
-# Makes directory $1 with `kernel`, `sysroot`, `sysroot.ini` and `debian.cpio`, unless it is there and made of the
-# same packages.
-debian_fetch() {
-    local wanted="$kernel_package $kernel_modules $sysroot_packages $image_packages" root work=$1.new
+# Makes $1/kernel, sysroot and debian.cpio, and sysroot.ini, a cross file of Meson's that says where
+# the sysroot is.
+debian_make() {
+    local root work=$1.new
 
-    [[ ! -f $1/made-of || $(<"$1/made-of") != "$wanted" ]] || return 0
     echo "lab: fetching Debian's packages into $1" >&2
     rm -rf "$work"
     mkdir -p "$work/apt/archives/partial"
@@ -119,10 +118,21 @@ debian_fetch() {
     trim "$root"
     compile_python "$root"
     pack_archive "$root" >"$work/debian.cpio"
-
-    rm -rf "$work"/{apt*,*.deb,linux,nothing-installed} "$root" "$1"
-    # for who cross-builds: a cross file of Meson's
     printf "[constants]\nsysroot = '%s'\n" "$1/sysroot" >"$work/sysroot.ini"
-    echo "$wanted" >"$work/made-of"
+
+    rm -rf "$work"/{apt*,*.deb,linux,nothing-installed} "$root"
     mv "$work" "$1"
+}
+
+# Prints the directory below $1 that has what the architecture's file asks for, made if need be. What
+# other trees ask for is beside it, and stays.
+debian_fetch() {
+    local wanted="$kernel_package $kernel_modules $sysroot_packages $image_packages" directory lock
+
+    directory=$1/$arch-$(sha256sum <<<"$wanted" | head -c 12)
+    mkdir -p "$1"
+    exec {lock}>"$1/lock" # until the end of the subshell that this runs in
+    flock "$lock"
+    [[ -d $directory ]] || debian_make "$directory" >&2
+    echo "$directory"
 }

@@ -2,7 +2,6 @@
 # The riscv64 lab: KVM on the hypervisor extension that QEMU's emulation has.
 
 build='build-riscv64'
-meson_options=(--cross-file "$cache/sysroot.ini" --cross-file tests/lab/arch/riscv64.ini)
 kernel_package=linux-image-riscv64
 triplet=riscv64-linux-gnu
 kernel_modules='virtio_console kvm' # virtio_pci is built in
@@ -39,6 +38,10 @@ END
         ! apt-get -qq update || return 0
     done
     return 1
+}
+
+arch_meson_options() {
+    meson_options=(--cross-file "$cache/sysroot.ini" --cross-file tests/lab/arch/riscv64.ini)
 }
 
 # Runs a program of $1, an unpacked root, here.

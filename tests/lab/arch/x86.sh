@@ -2,7 +2,6 @@
 # The x86 lab: kvm_amd, on the nested SVM that QEMU's emulation has. It has no VMX.
 
 build=build
-meson_options=()
 kernel_package=linux-image-cloud-amd64 # starts sooner than linux-image-amd64, and is smaller
 triplet=x86_64-linux-gnu
 kernel_modules='virtio_pci virtio_console kvm_amd'
@@ -11,6 +10,10 @@ qemu=(qemu-system-x86_64 -machine pc -cpu max)
 
 # The machine's own apt, as it is.
 apt_setup() {
+    :
+}
+
+arch_meson_options() {
     :
 }
 
