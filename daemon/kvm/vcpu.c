@@ -19,7 +19,13 @@ int vcpu_init(struct vcpu *vcpu, struct machine *machine, unsigned index, struct
     void *run;
     int r;
 
-    *vcpu = (struct vcpu){ .machine = machine, .index = index, .kick = kick, .fd = -1 };
+    *vcpu = (struct vcpu){
+        .machine = machine,
+        .index = index,
+        .kick = kick,
+        .fd = -1,
+        .unfinished = true,
+    };
     vcpu->fd = ioctl(machine->vm_fd, KVM_CREATE_VCPU, index);
     if (vcpu->fd < 0)
         return error_set(err, -ENODEV, "KVM_CREATE_VCPU %u: %s", index, strerror(errno));
@@ -110,6 +116,7 @@ static bool enter(struct vcpu *vcpu, int64_t *left)
     bool over;
 
     came_out = clock_monotonic_ns();
+    vcpu->unfinished = r == 0;
     pthread_mutex_lock(&machine->lock);
     counter_add(&machine->stats->vmm_ns, (uint64_t)(entered - *left));
     counter_add(&machine->stats->guest_ns, (uint64_t)(came_out - entered));
@@ -149,6 +156,22 @@ static bool is_over(struct machine *machine)
     return over;
 }
 
+/*
+ * Has KVM finish what it was about: where the guest stands, and with which registers, is to be seen
+ * after that. It does so without running the guest, which may yet come out for more (api.rst
+ * section 5, note on KVM_EXIT_IO; "immediate_exit"). Returns whether it is over.
+ */
+static bool finish(struct vcpu *vcpu, int64_t *left)
+{
+    bool over = false;
+
+    while (vcpu->unfinished && !vcpu->again && !over && !atomic_load(vcpu->machine->owner.end)) {
+        __atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+        over = enter(vcpu, left);
+    }
+    return over;
+}
+
 /* Stands still until the owner wants something else than `pause`. Returns whether it is over. */
 static bool stand_still(struct vcpu *vcpu, unsigned pause)
 {
@@ -181,7 +204,7 @@ void vcpu_run(struct vcpu *vcpu)
         }
         /* waiting is neither the guest's time nor the VMM's */
         if (pause & 1) {
-            over = stand_still(vcpu, pause);
+            over = finish(vcpu, &left) || stand_still(vcpu, pause);
         } else if (vcpu->again) {
             over = try_again(vcpu);
             if (vcpu->again && !over)
