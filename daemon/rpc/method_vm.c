@@ -198,8 +198,8 @@ static void fail_start(struct rpc_call *call, struct vm *vm)
     struct json_object *data = json_object_new_object();
     struct error err;
 
-    error_set(&err, vm->outcome.start_error, "cannot start VM '%s': %s", vm->record.name,
-              vm->record.end.message);
+    error_set_about(&err, vm->outcome.start_about, vm->outcome.start_error,
+                    "cannot start VM '%s': %s", vm->record.name, vm->record.end.message);
     json_object_object_add(data, "vm", json_object_new_uint64(vm->record.id));
     rpc_call_fail_error(call, &err, data);
 }

@@ -88,7 +88,8 @@ enum vm_news {
 
 /* What the VM's thread found out. [vm] until the news that says it is set, then [loop]. */
 struct vm_outcome {
-    int start_error; /* negative errno: the guest never ran */
+    int start_error;         /* negative errno: the guest never ran */
+    const char *start_about; /* the parameter of the start that is to blame for it, or NULL */
     struct vm_machine_record machine;
     int64_t started_ns; /* realtime */
     int64_t ended_ns;   /* realtime */

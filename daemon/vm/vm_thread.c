@@ -292,6 +292,7 @@ void *vm_thread_main(void *argument)
             end_as_asked(vm);
     } else {
         vm->outcome.start_error = r;
+        vm->outcome.start_about = err.about;
         guest_end_set(&vm->outcome.end, GUEST_END_ERROR, 0, "%s", err.text);
     }
     vm->outcome.ended_ns = clock_realtime_ns();
