@@ -124,19 +124,25 @@ const struct vm_file_header *vm_header(const struct vm *vm)
     return vm->file_ready && vm->file ? vm->file->header : NULL;
 }
 
+static uint64_t paused_ns_at(const struct vm *vm, int64_t now_ns)
+{
+    return vm->stood_ns + (vm->stands_mono_ns ? (uint64_t)(now_ns - vm->stands_mono_ns) : 0);
+}
+
 uint64_t vm_uptime_ns(const struct vm *vm)
 {
+    int64_t now_ns = clock_monotonic_ns();
+
     if (vm_state_is_terminal(vm->state) || vm->started_mono_ns == 0)
         return vm->record.uptime_ns;
-    return (uint64_t)(clock_monotonic_ns() - vm->started_mono_ns) - vm_paused_ns(vm);
+    return (uint64_t)(now_ns - vm->started_mono_ns) - paused_ns_at(vm, now_ns);
 }
 
 uint64_t vm_paused_ns(const struct vm *vm)
 {
     if (vm_state_is_terminal(vm->state))
         return vm->record.paused_ns;
-    return vm->stood_ns +
-           (vm->stands_mono_ns ? (uint64_t)(clock_monotonic_ns() - vm->stands_mono_ns) : 0);
+    return paused_ns_at(vm, clock_monotonic_ns());
 }
 
 /* Output: told at once after a quiet time, else once per pace. */
