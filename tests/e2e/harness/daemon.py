@@ -173,6 +173,16 @@ class Daemon:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(re.search(rf"{field}:\s+(\d+) kB", status).group(1)) * 1024
 
+    def cpu_seconds(self) -> float:
+        """What its threads have had of the CPUs, those that are there."""
+        total = 0
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                total += int((task / "schedstat").read_text(encoding="ascii").split()[0])
+            except FileNotFoundError:  # it has just ended
+                pass
+        return total / 1e9
+
     def peak_resident_bytes(self) -> int:
         """The most it ever had."""
         return self.resident_bytes("VmHWM")

@@ -188,3 +188,101 @@ def smp(others: bytes, count: int, then: bytes) -> bytes:
     # after the first instruction: mov $others, %esi (5 bytes)
     address = 0x1000 + 5 + len(start) + len(wait) + len(then)
     return code("be") + address.to_bytes(4, "little") + start + wait + then + others
+
+
+# Echoes its input, by HC_GETCHAR and HC_PUTCHAR; at the end of it, HC_EXIT_CODE with code 9.
+ECHO = code(
+    """
+    ba 00 05    ; mov $0x500, %dx
+    b0 07       ; next: mov $7, %al
+    ee          ; out %al, (%dx)
+    84 e4       ; test %ah, %ah
+    75 07       ; jnz end
+    88 c3       ; mov %al, %bl
+    b0 01       ; mov $1, %al
+    ee          ; out %al, (%dx)
+    eb f2       ; jmp next
+    b3 09       ; end: mov $9, %bl
+    b0 04       ; mov $4, %al
+    ee          ; out %al, (%dx)
+    """
+)
+
+# Echoes its input, by the UART's registers, and asks for it again and again.
+ECHO_BY_POLLING = code(
+    """
+    ba fd 03    ; next: mov $0x3fd, %dx
+    ec          ; poll: in (%dx), %al
+    a8 01       ; test $1, %al
+    74 fb       ; jz poll
+    ba f8 03    ; mov $0x3f8, %dx
+    ec          ; in (%dx), %al
+    ee          ; out %al, (%dx)
+    eb f1       ; jmp next
+    """
+)
+
+# Prints AX in decimal, and a line feed.
+PRINT_AX = code(
+    """
+    ba 00 05    ; mov $0x500, %dx
+    89 c3       ; mov %ax, %bx
+    b0 02       ; mov $2, %al
+    ee          ; out %al, (%dx)
+    b0 03       ; mov $3, %al
+    ee          ; out %al, (%dx)
+    """
+)
+
+
+def word(number: int) -> bytes:
+    return number.to_bytes(2, "little")
+
+
+def long(number: int) -> bytes:
+    return number.to_bytes(4, "little")
+
+
+def call_with_buffer(number: int, segment: int, offset: int, count: int) -> bytes:
+    """A hypercall with a buffer; what it returns is printed. In 16-bit code; DS is 0 after it."""
+    return (
+        code("b8")
+        + word(segment)
+        + code("8e d8 ; mov $segment, %ax; mov %ax, %ds")
+        + code("be")
+        + word(offset)
+        + code("b9")  # mov $offset, %si; mov $count, %cx
+        + word(count)
+        + code("b0")
+        + bytes([number])
+        + code("ba 00 05 ee ; mov $number, %al; mov $0x500, %dx; out %al, (%dx)")
+        + PRINT_AX
+        + code("31 c0 8e d8 ; xor %ax, %ax; mov %ax, %ds")
+    )
+
+
+def store(address: int, value: int) -> bytes:
+    """movl $value, address, in 16-bit code"""
+    return code("66 c7 06") + word(address) + long(value)
+
+
+RING, RING_DATA = 0x2000, 0x3000
+RING_PRODUCER = RING + 64
+
+
+def open_ring(magic: int = 0x474E4952, size: int = 4096, data: int = RING_DATA) -> bytes:
+    """HC_RING; what it returns is printed. In 16-bit code."""
+    return (
+        store(RING, magic)
+        + store(RING + 8, size)
+        + store(RING + 16, data)
+        + call_with_buffer(8, 0, RING, 0)
+    )
+
+
+def print_by_ring(text: bytes) -> bytes:
+    """Four characters at a time, from the ring's first byte on. In 16-bit code."""
+    assert len(text) % 4 == 0
+    numbers = [int.from_bytes(text[i : i + 4], "little") for i in range(0, len(text), 4)]
+    stores = (store(RING_DATA + 4 * i, number) for i, number in enumerate(numbers))
+    return b"".join(stores) + store(RING_PRODUCER, len(text))
