@@ -1,6 +1,6 @@
 /*
- * Debug console: bytes written are printed; reading gives the port's own number, by which guests
- * tell that it is there (Bochs, QEMU's isa-debugcon).
+ * Debug console: bytes written are printed; reading gives 0xe9, its port in Bochs, by which guests
+ * tell that it is there (QEMU's isa-debugcon, SeaBIOS's qemu_debug_preinit()).
  *
  * All functions: with the machine's lock held.
  */

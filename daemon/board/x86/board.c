@@ -27,7 +27,8 @@ enum {
 
     KEYBOARD_DATA_PORT = 0x60,
     CMOS_PORT = 0x70,
-    FW_CFG_PORT = 0x510, /* QEMU's */
+    FIRMWARE_DEBUG_PORT = 0x402, /* QEMU's, where SeaBIOS says what it does */
+    FW_CFG_PORT = 0x510,         /* QEMU's */
 };
 
 /* Where KVM's own routing has the timer, IRQ 0, at its IOAPIC: Linux, arch/x86/kvm/irq_comm.c. */
@@ -118,6 +119,9 @@ static void place_devices(struct board *board, const struct board_config *config
         { false, { POST_PORT, 1, post_code_read, post_code_write, NULL, &config->post->port_80 } },
         { false,
           { POST_PORT_2, 1, post_code_read, post_code_write, NULL, &config->post->port_190 } },
+        { true,
+          { FIRMWARE_DEBUG_PORT, 1, debug_console_read, debug_console_write, NULL,
+            &board->debug_console } },
         { true, { KEYBOARD_DATA_PORT, 1, i8042_read_data, i8042_write_data, NULL, &board->i8042 } },
         { true, { KEYBOARD_PORT, 1, i8042_read_status, i8042_write_command, NULL, &board->i8042 } },
         { true,
