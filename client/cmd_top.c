@@ -246,12 +246,17 @@ static char *table_of(const struct usage_list *list)
     _cleanup_(table_freep) struct table *table =
         table_new(columns, sizeof(columns) / sizeof(columns[0]));
     _cleanup_free_ const struct usage **rows = usage_list_busiest(list);
+    _cleanup_free_ char *text = NULL;
+    char *lines;
+    int n;
 
     if (list->count == 0 || !rows)
         return NULL;
     for (size_t i = 0; i < list->count; i++)
         add_row(table, rows[i]);
-    return table_text(table);
+    text = table_text(table);
+    n = text ? asprintf(&lines, "%s\n", text) : -1; /* the last line comes without its LF */
+    return n < 0 ? NULL : lines;
 }
 
 static char *picture_of(const struct usage_list *list)
@@ -317,7 +322,7 @@ static void show(struct top *top)
     if (top->full_screen)
         screen_draw(&top->screen, picture ? picture : "");
     else
-        printf("%s\n", picture ? picture : "");
+        printf("%s\n", picture ? picture : ""); /* a line between one and the next */
     fflush(stdout);
 }
 
