@@ -75,6 +75,26 @@ def test_options_of_start_arrive(vmmctl: Client, rpc: Connection) -> None:
     assert record["exits"] == 11
 
 
+def test_files_of_a_kernel_arrive(vmmctl: Client, rpc: Connection, folder: Path) -> None:
+    for name in ("one", "two"):
+        (folder / name).write_text(name)
+    modules = ["--module", f"{folder}/one,first argument, and another", "--module", folder / "two"]
+    started = vmmctl("start", *modules, "--append", "a=b", GUESTS / "multiboot.elf")
+    assert started.returncode == 0, started
+    record = rpc.wait(1)
+    assert (record["format"], record["machine"], record["cpus"]) == ("multiboot", "pc", 1)
+    refused = vmmctl("start", "--initrd", folder / "one", GUESTS / "hello.bin")
+    assert refused.returncode == 2 and "initrd" in refused.stderr, refused
+
+
+def test_only_one_file_can_be_standard_input(vmmctl: Client) -> None:
+    refused = vmmctl("start", "--module", "-", "-")
+    assert refused.returncode == 2 and "standard input" in refused.stderr, refused
+    many = [word for _ in range(16) for word in ("--module", "/dev/null")]
+    refused = vmmctl("start", *many, GUESTS / "multiboot.elf")
+    assert refused.returncode == 2 and "16 files" in refused.stderr, refused
+
+
 def test_run_prints_what_the_guest_prints_and_nothing_else(vmmctl: Client) -> None:
     ran = vmmctl("run", GUESTS / "multiplication.bin")
     tables = "".join(f"{a} x {b} = {a * b}\n" for a in range(2, 10) for b in range(1, 10))
@@ -305,6 +325,75 @@ def test_json_of_streams_is_a_value_a_line(vmmctl: Client) -> None:
     assert b"".join(base64.b64decode(line["data"]) for line in lines[1:-1]) == b"Hello, KVM!\n"
 
 
+# top.
+
+
+def test_top_shows_what_live_vms_cost(vmmctl: Client, rpc: Connection) -> None:
+    rpc.start(SPIN, name="busy")
+    rpc.call("vm.pause", {"vm": rpc.start(SPIN, name="idle")})
+    rpc.wait(rpc.start(HALT, name="ended"))
+    shown = vmmctl("top", "--count", 2, "--interval", "300ms").stdout
+    tables = shown.strip().split("\n\n")
+    assert len(tables) == 2 and "ended" not in shown
+    header, busy, idle = tables[1].splitlines()
+    assert header.split()[:4] == ["ID", "NAME", "STATE", "CPU%"]
+    assert busy.split()[:3] == ["1", "busy", "running"] and float(busy.split()[3]) > 0
+    assert idle.split()[:4] == ["2", "idle", "paused", "0.0"]
+
+
+def test_top_in_json_is_an_array_each_time(vmmctl: Client, rpc: Connection) -> None:
+    rpc.start(STREAM_ENDLESS)
+    shown = vmmctl("--json", "top", "-n", 2, "--interval", "200ms").stdout
+    first, second = (json.loads(line) for line in shown.splitlines())
+    assert [vm["id"] for vm in first] == [vm["id"] for vm in second] == [1]
+    assert second[0]["exits_per_s"] > 0 and second[0]["output_per_s"] > 0
+
+
+def test_top_of_nothing_is_empty(vmmctl: Client) -> None:
+    assert vmmctl("top", "-n", 1).stdout == "\n"
+    assert vmmctl("top", "-n", 1, "--json").stdout == "[]\n"
+
+
+def test_top_whose_reader_leaves_ends(vmmctl: Client, rpc: Connection) -> None:
+    rpc.start(SPIN)
+    with vmmctl.popen("top", "--interval", "100ms") as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == -signal.SIGPIPE
+
+
+def test_top_fills_the_terminal_until_q(vmmctl: Client, rpc: Connection) -> None:
+    for _ in range(40):
+        rpc.start(SPIN)
+    with terminal(vmmctl, "top", "--interval", "100ms") as shown:
+        shown.read_until("live VMs: 40")
+        assert not shown.has_echo()
+        shown.read_until("\x1b[H", seconds=30)
+        picture = shown.text.split("\x1b[H")[1]
+        assert picture.count("\n") < 24, "it scrolls"
+        shown.type(b"xq")
+        text = shown.read_to_end()
+    assert text.endswith("status 0\nterminal restored\n")
+    assert text.count("\x1b[?1049h") == text.count("\x1b[?1049l") == 1
+
+
+@pytest.mark.parametrize("end", ["interrupt", "daemon"])
+def test_top_leaves_the_terminal_as_it_was(
+    vmmctl: Client, daemon: Daemon, rpc: Connection, end: str
+) -> None:
+    rpc.start(SPIN)
+    with terminal(vmmctl, "top") as shown:
+        shown.read_until("live VMs: 1")
+        if end == "daemon":
+            daemon.kill()
+        else:
+            shown.type(INTERRUPT)
+        text = shown.read_to_end()
+    left = text.partition("\x1b[?1049l")[2]
+    assert f"status {3 if end == 'daemon' else 130}" in left and "terminal restored" in left
+    assert ("vmmctl: " in left) == (end == "daemon")
+
+
 # stop, wait, rm, events, call.
 
 
@@ -385,7 +474,8 @@ def test_every_command_has_help(vmmctl: Client, command: str) -> None:
     [[], ["nonsense"], ["--nonsense"], ["list", "--nonsense"], ["start"], ["status"]]
     + [["status", "1", "2"]]
     + [["start", "--memory", "much", "x"], ["start", "--timeout", "5x", "x"], ["attach"], ["call"]]
-    + [["attach", "--from", "middle", "1"], ["logs", "-n", "few", "1"]],
+    + [["attach", "--from", "middle", "1"], ["logs", "-n", "few", "1"], ["input"], ["pause"]]
+    + [["top", "--interval", "1ms"], ["top", "-n", "0"], ["resume"], ["start", "--cpus", "a", "x"]],
 )
 def test_wrong_command_lines_exit_2(vmmctl: Client, arguments: list[str]) -> None:
     refused = vmmctl(*arguments)
