@@ -202,7 +202,9 @@ def test_flood_prints_lines_until_it_is_stopped(rpc: Connection, way: str) -> No
 
 
 def test_flood_pays_an_exit_for_a_ring_full(rpc: Connection) -> None:
-    record = rpc.wait(rpc.start(GUESTS / "flood-ring.bin", timeout_ms=300))
+    vm = rpc.start(GUESTS / "flood-ring.bin")
+    eventually(lambda: rpc.get(vm)["output"]["next"] > 1024 * 1024, "some rings full of output")
+    record = rpc.stop(vm)
     notifies = stats_of(rpc, record)["exits"]["by_reason"]["io"] - 1
     assert 0 < notifies * 256 * 1024 <= record["output"]["next"]
 

@@ -824,7 +824,7 @@ def test_fw_cfg_signs_as_qemus(rpc: Connection) -> None:
 
 
 def test_hlt_waits_for_interrupts_on_a_pc(rpc: Connection) -> None:
-    vm = rpc.start(HALT + stream_of(5, then=SPIN), machine="pc")
+    vm = rpc.start(SLEEP + stream_of(5, then=SPIN), machine="pc")
     let_pass(rpc, vm, 100)
     assert rpc.get(vm)["output"]["next"] == 0
     assert rpc.stop(vm)["exit"]["reason"] == "stopped"

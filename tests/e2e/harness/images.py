@@ -166,7 +166,7 @@ PRINT_CPU = code(
     """
 )
 
-SLEEP = code("f4 eb fd ; again: hlt; jmp again")
+SLEEP = code("fb f4 eb fd ; sti; again: hlt; jmp again")
 
 
 def smp(others: bytes, count: int, then: bytes) -> bytes:
