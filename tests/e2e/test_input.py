@@ -149,19 +149,19 @@ def test_client_that_leaves_while_it_waits_is_forgotten(daemon: Daemon, rpc: Con
         other.ping()
     eventually(lambda: rpc.call("daemon.info")["counts"]["connections"] == 1, "the other to go")
     rpc.call("vm.resume", {"vm": vm})
-    eventually(lambda: rpc.get(vm)["input"]["queued"] == 0, "all to be read")
-    assert rpc.get(vm)["output"]["next"] == CAPACITY
+    eventually(lambda: rpc.get(vm)["output"]["next"] >= CAPACITY, "all to be read")
+    send(rpc, vm, b"", eof=True)
+    assert rpc.wait(vm)["output"]["next"] == CAPACITY
 
 
 def test_bytes_of_one_call_stay_together(daemon: Daemon, rpc: Connection) -> None:
     vm = rpc.start(COPY)
     clients = [daemon.connect() for _ in range(4)]
-    for turn in range(20):
+    for _ in range(20):
         for letter, client in zip(b"abcd", clients):
             client.request(
                 "vm.input", {"vm": vm, "data": chr(letter) * 50, "encoding": "utf-8"}
             )
-        del turn
     for client in clients:
         client.ping()
         client.close()
@@ -309,7 +309,8 @@ def test_guest_that_never_reads_costs_run_no_cpu(
     (folder / "spin.bin").write_bytes(SPIN)
     with open("/dev/zero", "rb") as endless:
         with vmmctl.popen("run", folder / "spin.bin", stdin=endless) as process:
-            eventually(lambda: rpc.call("vm.list") and rpc.get(1)["input"]["queued"] == CAPACITY, "")
+            eventually(lambda: rpc.call("vm.list"), "the start")
+            eventually(lambda: rpc.get(1)["input"]["queued"] == CAPACITY, "the queue to be full")
             before = cpu_seconds(process.pid)
             time.sleep(1)
             assert cpu_seconds(process.pid) - before < 0.1 * SCALE

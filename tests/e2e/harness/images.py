@@ -50,8 +50,8 @@ EXIT = code(
     """
 )
 
-# Copies input to output, 4 KiB at a time, until the end of input: HC_READ and HC_WRITE, HC_GETCHAR to
-# wait. Much input takes it little time.
+# Copies input to output, 4 KiB at a time, until the end of input: HC_READ and HC_WRITE, and
+# HC_GETCHAR to wait. Much input takes it little time.
 COPY = code(
     """
     be 00 20    ; again: mov $0x2000, %si
