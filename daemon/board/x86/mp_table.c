@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "board/x86/checksum.h"
+
 /* The BIOS data area, at 0x400: words that say where it goes on. */
 #define BDA_EBDA_SEGMENT UINT64_C(0x40e)
 #define BDA_BASE_KIB     UINT64_C(0x413)
@@ -142,17 +144,6 @@ struct table {
     uint16_t size;
     uint16_t entries;
 };
-
-/* What makes the sum of all bytes 0. */
-static uint8_t checksum(const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    uint8_t sum = 0;
-
-    while (size-- > 0)
-        sum += *bytes++;
-    return (uint8_t)-sum;
-}
 
 static void add(struct table *table, const void *entry, size_t size)
 {
