@@ -16,7 +16,8 @@ struct board;
 struct machine;
 
 struct board_config {
-    bool pc; /* all that a PC has, and not just what a guest needs to print and to read */
+    bool pc;       /* all that a PC has, and not just what a guest needs to print and to read */
+    bool firmware; /* the image is a PC's firmware: it finds out by itself, and tells kernels */
     bool coalesce;
     const struct console *console; /* where the guest prints and reads */
     struct post_codes *post;       /* where its POST codes go */

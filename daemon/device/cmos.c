@@ -25,7 +25,6 @@ enum {
     BASE_MEMORY = 0x15,
     EXTENDED_MEMORY = 0x17,
     EXTENDED_MEMORY_AGAIN = 0x30,
-    CENTURY = 0x32,
     MEMORY_ABOVE_16M = 0x34,
     MEMORY_ABOVE_4G = 0x5b,
     OTHER_CPUS = 0x5f,
@@ -116,7 +115,7 @@ static uint8_t read_index(const struct cmos *cmos, uint8_t index)
         return encode(cmos, tm.tm_mon + 1);
     case YEAR:
         return encode(cmos, tm.tm_year % 100);
-    case CENTURY:
+    case CMOS_CENTURY:
         return encode(cmos, (tm.tm_year + 1900) / 100);
     default:
         return cmos->bytes[index];

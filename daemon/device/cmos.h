@@ -12,6 +12,8 @@
 
 enum { CMOS_PORTS = 2, CMOS_SIZE = 128 };
 
+enum { CMOS_CENTURY = 0x32 }; /* where the clock has it */
+
 /* The time now, in seconds since 1970, UTC; never before that. */
 struct cmos_clock {
     int64_t (*now)(void *context);

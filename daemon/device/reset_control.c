@@ -2,7 +2,7 @@
 
 /* Intel 82371SB (PIIX3) data sheet, "RC: Reset Control Register" */
 enum {
-    REGISTER = 1, /* offset from RESET_CONTROL_BASE */
+    REGISTER = RESET_CONTROL_PORT - RESET_CONTROL_BASE,
 
     HARD_RESET = 0x02, /* what kind it is to be; here they are the same */
     RESET_PROCESSOR = 0x04,

@@ -12,7 +12,7 @@
 
 #include "kvm/guest_end.h"
 
-enum { RESET_CONTROL_BASE = 0xcf8, RESET_CONTROL_PORTS = 4 };
+enum { RESET_CONTROL_BASE = 0xcf8, RESET_CONTROL_PORT = 0xcf9, RESET_CONTROL_PORTS = 4 };
 
 struct reset_control {
     struct guest_end *end;

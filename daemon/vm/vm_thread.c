@@ -150,10 +150,11 @@ static int make_machine(struct vm *vm, struct guest *guest, bool pc, struct erro
     return r;
 }
 
-static int make_board(struct vm *vm, struct guest *guest, bool pc, struct error *err)
+static int make_board(struct vm *vm, struct guest *guest, bool pc, bool firmware, struct error *err)
 {
     const struct board_config config = {
         .pc = pc,
+        .firmware = firmware,
         .coalesce = vm->config.coalesce,
         .console = &guest->console,
         .post = &vm->file->header->post,
@@ -206,7 +207,7 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
     if (r < 0)
         return r;
     describe(vm, &kind, &boot, pc);
-    r = make_board(vm, guest, pc, err);
+    r = make_board(vm, guest, pc, kind.format == IMAGE_ROM, err);
     return r < 0 ? r : machine_boot(&guest->machine, &boot, err);
 }
 

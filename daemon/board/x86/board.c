@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "board/x86/acpi_tables.h"
 #include "board/x86/mp_table.h"
+#include "device/acpi_pm.h"
 #include "device/cmos.h"
 #include "device/debug_console.h"
 #include "device/debug_exit.h"
@@ -43,6 +45,7 @@ struct board {
     struct i8042 i8042;
     struct reset_control reset_control;
     struct cmos cmos;
+    struct acpi_pm acpi_pm;
     struct fw_cfg fw_cfg;
 };
 
@@ -64,6 +67,12 @@ static uint8_t read_abi_version(void *device, uint64_t offset)
 {
     (void)device, (void)offset;
     return HYPERCALL_ABI_VERSION;
+}
+
+static int64_t now_ns(void *context)
+{
+    (void)context;
+    return clock_monotonic_ns();
 }
 
 static int64_t now_s(void *context)
@@ -96,6 +105,7 @@ static void init_devices(struct board *board, const struct board_config *config)
     board->reset_control.end = &machine->end;
     cmos_init(&board->cmos, &(struct cmos_memory){ .below_4g = below, .above_4g = memory - below },
               machine->config.cpus, &(struct cmos_clock){ .now = now_s });
+    acpi_pm_init(&board->acpi_pm, &machine->end, &(struct acpi_pm_clock){ .now_ns = now_ns });
     fw_cfg_init(&board->fw_cfg, memory, machine->config.cpus);
 }
 
@@ -128,6 +138,9 @@ static void place_devices(struct board *board, const struct board_config *config
           { RESET_CONTROL_BASE, RESET_CONTROL_PORTS, reset_control_read, NULL, reset_control_write,
             &board->reset_control } },
         { true, { CMOS_PORT, CMOS_PORTS, cmos_read, cmos_write, NULL, &board->cmos } },
+        { true,
+          { ACPI_TABLES_PM_PORT, ACPI_PM_PORTS, acpi_pm_read, acpi_pm_write, NULL,
+            &board->acpi_pm } },
         { true, { FW_CFG_PORT, FW_CFG_PORTS, fw_cfg_read, NULL, fw_cfg_write, &board->fw_cfg } },
     };
 
@@ -136,12 +149,15 @@ static void place_devices(struct board *board, const struct board_config *config
             bus_add(&board->machine->ports, rows[i].range);
 }
 
-/* Kernels find the other CPUs by it; one alone does without where there is no room. */
-static int describe_cpus(struct machine *machine, struct error *err)
+/* Kernels find the other CPUs by the MP table; one alone does without where there is no room. Some
+ * know ACPI's tables alone, but none that fits where there is no room for these. */
+static int describe_machine(struct machine *machine, struct error *err)
 {
-    int r = mp_table_write(&machine->memory, machine->config.cpus, TIMER_PIN, err);
+    const unsigned cpus = machine->config.cpus;
+    int r = mp_table_write(&machine->memory, cpus, TIMER_PIN, err);
 
-    return machine->config.cpus > 1 ? r : 0;
+    (void)acpi_tables_write(&machine->memory, cpus, TIMER_PIN);
+    return cpus > 1 ? r : 0;
 }
 
 int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
@@ -150,7 +166,7 @@ int board_new(struct machine *machine, const struct board_config *config, struct
     struct board *board;
     int r;
 
-    r = config->pc ? describe_cpus(machine, err) : 0;
+    r = config->pc && !config->firmware ? describe_machine(machine, err) : 0;
     if (r < 0)
         return r;
     board = calloc(1, sizeof(*board));
