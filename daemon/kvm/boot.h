@@ -13,13 +13,16 @@ enum boot_mode {
     BOOT_RESET,     /* x86: as after a reset, at F000:FFF0, which is just below 4 GiB */
 };
 
+enum { BOOT_ARGUMENTS = 3 };
+
 struct boot {
     enum boot_mode mode;
     gpa_t entry; /* not for BOOT_RESET, which has its own */
     gpa_t stack; /* grows down from here */
 
-    /* what some formats hand over; 0 else */
-    uint64_t rax;
-    uint64_t rbx;
-    uint64_t rsi;
+    /* what some formats hand over, in registers that the architecture names; 0 else */
+    uint64_t arguments[BOOT_ARGUMENTS];
 };
+
+/* The word of the wire and of records: "real". */
+const char *boot_mode_to_string(enum boot_mode mode);

@@ -107,18 +107,6 @@ static void on_goes_on(void *context)
 
 /* Making. */
 
-static const char *boot_mode_to_string(enum boot_mode mode)
-{
-    static const char *const words[] = {
-        [BOOT_REAL] = "real",
-        [BOOT_PROTECTED] = "protected",
-        [BOOT_LONG] = "long",
-        [BOOT_RESET] = "reset",
-    };
-
-    return words[mode];
-}
-
 static bool is_pc(const struct vm *vm, const struct image_kind *kind)
 {
     return vm->config.machine == VM_MACHINE_AUTO ? kind->pc : vm->config.machine == VM_MACHINE_PC;

@@ -1,4 +1,5 @@
 #include "fuzz_image.h"
+#include "kvm/x86/boot_registers.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static void require_sane(const struct fuzz_image *fuzz)
     case BOOT_PROTECTED:
     case BOOT_LONG:
         REQUIRE(boot->entry <= UINT32_MAX && boot->stack <= UINT32_MAX);
-        REQUIRE(boot->rbx <= UINT32_MAX && boot->rsi <= UINT32_MAX);
+        REQUIRE(boot->arguments[BOOT_RBX] <= UINT32_MAX && boot->arguments[BOOT_RSI] <= UINT32_MAX);
         break;
     case BOOT_RESET:
         REQUIRE(guest_memory_holds(&fuzz->memory, 0xfffffff0, 16));

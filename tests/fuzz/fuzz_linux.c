@@ -3,6 +3,7 @@
  * read back as a kernel would.
  */
 #include "fuzz_image.h"
+#include "kvm/x86/boot_registers.h"
 
 #include <string.h>
 
@@ -11,7 +12,7 @@ static unsigned char initrd_bytes[5000];
 /* Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header", and zero-page.rst. */
 static void require_page(const struct fuzz_image *fuzz)
 {
-    gpa_t page = fuzz->boot.rsi;
+    gpa_t page = fuzz->boot.arguments[BOOT_RSI];
     uint32_t initrd = fuzz_image_u32(fuzz, page + 0x218);
     unsigned char bytes[sizeof(initrd_bytes)];
     gpa_t entry = fuzz->boot.entry;

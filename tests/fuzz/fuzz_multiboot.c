@@ -3,6 +3,7 @@
  * points to is read back as a kernel would.
  */
 #include "fuzz_image.h"
+#include "kvm/x86/boot_registers.h"
 
 #include <string.h>
 
@@ -14,7 +15,7 @@ static const size_t module_sizes[MODULES] = { 1, sizeof(module_bytes[1]) };
 /* Multiboot Specification, section 3.3. */
 static void require_modules(const struct fuzz_image *fuzz, gpa_t at)
 {
-    uint32_t info = (uint32_t)fuzz->boot.rbx;
+    uint32_t info = (uint32_t)fuzz->boot.arguments[BOOT_RBX];
 
     for (unsigned i = 0; i < MODULES; i++, at += 16) {
         uint32_t start = fuzz_image_u32(fuzz, at), end = fuzz_image_u32(fuzz, at + 4);
@@ -50,9 +51,9 @@ static void load(const struct image_request *request, uint64_t memory_size)
     gpa_t info;
 
     fuzz_image_load(&fuzz, request, IMAGE_MULTIBOOT, memory_size);
-    info = fuzz.boot.rbx;
+    info = fuzz.boot.arguments[BOOT_RBX];
     if (fuzz.loaded) {
-        REQUIRE(fuzz.boot.mode == BOOT_PROTECTED && fuzz.boot.rax == 0x2badb002);
+        REQUIRE(fuzz.boot.mode == BOOT_PROTECTED && fuzz.boot.arguments[BOOT_RAX] == 0x2badb002);
         REQUIRE(guest_memory_holds(&fuzz.memory, fuzz.boot.stack - 4096, 4096));
         fuzz_image_require_text(&fuzz, fuzz_image_u32(&fuzz, info + 16), "console=com1");
         REQUIRE(fuzz_image_u32(&fuzz, info + 20) == MODULES);

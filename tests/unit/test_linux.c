@@ -1,6 +1,7 @@
 #include "unit_test.h"
 
 #include "image_fixture.h"
+#include "kvm/x86/boot_registers.h"
 
 enum {
     MIB = 1024 * 1024,
@@ -107,13 +108,14 @@ static void assert_loaded(const struct bzimage *image, gpa_t load, enum boot_mod
     image_fixture_expect(&fixture, load, image->bytes + KERNEL_OFFSET, KERNEL_SIZE);
     assert_int_equal(fixture.boot.mode, mode);
     assert_int_equal(fixture.boot.entry, load + offset);
-    assert_int_equal(image_fixture_u32(&fixture, fixture.boot.rsi + CODE32_START_AT), load);
+    assert_int_equal(
+        image_fixture_u32(&fixture, fixture.boot.arguments[BOOT_RSI] + CODE32_START_AT), load);
     image_fixture_deinit(&fixture);
 }
 
 static uint32_t page_u32(const struct image_fixture *fixture, unsigned at)
 {
-    return image_fixture_u32(fixture, fixture->boot.rsi + at);
+    return image_fixture_u32(fixture, fixture->boot.arguments[BOOT_RSI] + at);
 }
 
 static unsigned page_u8(const struct image_fixture *fixture, unsigned at)
@@ -184,10 +186,11 @@ static void zero_page_has_the_header_and_zeros_around_it(void **state)
 
     (void)state;
     init_loaded(&fixture);
-    assert_int_equal(fixture.boot.rsi % 4096, 0);
-    image_fixture_expect(&fixture, fixture.boot.rsi + HEADER_AT, "HdrS\x0f\x02", 6);
+    assert_int_equal(fixture.boot.arguments[BOOT_RSI] % 4096, 0);
+    image_fixture_expect(&fixture, fixture.boot.arguments[BOOT_RSI] + HEADER_AT, "HdrS\x0f\x02", 6);
     assert_int_equal(page_u32(&fixture, CMDLINE_SIZE_AT), 2047);
-    image_fixture_expect(&fixture, fixture.boot.rsi + HEADER_END, zeros, sizeof(zeros));
+    image_fixture_expect(&fixture, fixture.boot.arguments[BOOT_RSI] + HEADER_END, zeros,
+                         sizeof(zeros));
     assert_int_equal(page_u8(&fixture, 0x1ef), 0); /* sentinel */
     image_fixture_deinit(&fixture);
 }
@@ -234,7 +237,7 @@ static void memory_map_is_in_the_zero_page(void **state)
     (void)state;
     init_loaded(&fixture);
     assert_int_equal(page_u8(&fixture, E820_ENTRIES_AT), 3);
-    at = fixture.boot.rsi + E820_TABLE_AT;
+    at = fixture.boot.arguments[BOOT_RSI] + E820_TABLE_AT;
     for (size_t i = 0; i < 3; i++, at += 20) {
         image_fixture_expect(&fixture, at, &expected[i].start, 8);
         image_fixture_expect(&fixture, at + 8, &expected[i].size, 8);

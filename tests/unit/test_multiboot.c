@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include "image_fixture.h"
+#include "kvm/x86/boot_registers.h"
 
 enum {
     MIB = 1024 * 1024,
@@ -70,7 +71,7 @@ static void init_loaded(struct image_fixture *fixture)
 /* A field of the information that EBX points to: section 3.3. */
 static uint32_t info(const struct image_fixture *fixture, unsigned offset)
 {
-    return image_fixture_u32(fixture, fixture->boot.rbx + offset);
+    return image_fixture_u32(fixture, fixture->boot.arguments[BOOT_RBX] + offset);
 }
 
 static void assert_string(const struct image_fixture *fixture, gpa_t address, const char *expected)
@@ -86,8 +87,8 @@ static void machine_state_is_the_specifications(void **state)
     init_loaded(&fixture);
     assert_int_equal(fixture.boot.mode, BOOT_PROTECTED);
     assert_int_equal(fixture.boot.entry, LOAD + 0x40);
-    assert_int_equal(fixture.boot.rax, 0x2badb002);
-    assert_int_equal(fixture.boot.rbx, 0x9000);
+    assert_int_equal(fixture.boot.arguments[BOOT_RAX], 0x2badb002);
+    assert_int_equal(fixture.boot.arguments[BOOT_RBX], 0x9000);
     assert_int_equal(fixture.boot.stack, FIXTURE_MEMORY);
     image_fixture_deinit(&fixture);
 }
@@ -293,7 +294,7 @@ static void information_keeps_out_of_a_kernels_way_in_low_memory(void **state)
     header.bss_end_addr = 0x20008;
     init(&fixture, &header);
     image_fixture_accept(&fixture, IMAGE_MULTIBOOT);
-    assert_int_equal(fixture.boot.rbx, 0x20010);
+    assert_int_equal(fixture.boot.arguments[BOOT_RBX], 0x20010);
     image_fixture_deinit(&fixture);
 }
 
@@ -309,7 +310,7 @@ static void information_goes_above_1_mib_where_low_memory_is_taken(void **state)
     header.bss_end_addr = 0x100008;
     init(&fixture, &header);
     image_fixture_accept(&fixture, IMAGE_MULTIBOOT);
-    assert_int_equal(fixture.boot.rbx, 0x100010);
+    assert_int_equal(fixture.boot.arguments[BOOT_RBX], 0x100010);
     image_fixture_deinit(&fixture);
 }
 
@@ -620,7 +621,7 @@ static void assert_elf_loaded(const struct elf_kernel *kernel)
     image_fixture_expect(&fixture, LOAD, kernel, sizeof(*kernel));
     assert_int_equal(fixture.boot.mode, BOOT_PROTECTED);
     assert_int_equal(fixture.boot.entry, LOAD);
-    assert_int_equal(fixture.boot.rax, 0x2badb002);
+    assert_int_equal(fixture.boot.arguments[BOOT_RAX], 0x2badb002);
     image_fixture_deinit(&fixture);
 }
 

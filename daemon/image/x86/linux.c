@@ -10,6 +10,7 @@
 #include "image/image_file.h"
 #include "image/layout.h"
 #include "image/x86/e820.h"
+#include "kvm/x86/boot_registers.h"
 
 /* "boot.rst" is the Linux kernel's Documentation/arch/x86/boot.rst; sections by their titles. */
 
@@ -344,7 +345,7 @@ static int load_linux(const struct image_request *request, struct guest_memory *
             .mode = kernel.long_mode ? BOOT_LONG : BOOT_PROTECTED,
             .entry = kernel.long_mode ? load + ENTRY_64_OFFSET : load,
             .stack = PARAMETERS_FROM,
-            .rsi = page,
+            .arguments[BOOT_RSI] = page,
         };
     return r;
 }

@@ -9,6 +9,7 @@
 #include "image/image_file.h"
 #include "image/layout.h"
 #include "image/x86/e820.h"
+#include "kvm/x86/boot_registers.h"
 
 /* Sections are those of the Multiboot Specification 0.6.96. */
 
@@ -496,8 +497,8 @@ static int load_multiboot(const struct image_request *request, struct guest_memo
         .mode = BOOT_PROTECTED,
         .entry = entry,
         .stack = stack + STACK_SIZE,
-        .rax = LOADER_MAGIC,
-        .rbx = info,
+        .arguments[BOOT_RAX] = LOADER_MAGIC,
+        .arguments[BOOT_RBX] = info,
     };
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <linux/kvm.h>
 
 #include "kvm/machine.h"
+#include "kvm/x86/boot_registers.h"
 #include "kvm/x86/cpu.h"
 #include "kvm/x86/cpuid.h"
 
@@ -237,9 +238,9 @@ int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err
     sync->regs = (struct kvm_regs){
         .rip = boot->mode == BOOT_RESET ? RESET_IP : boot->entry,
         .rsp = boot->stack,
-        .rax = boot->rax,
-        .rbx = boot->rbx,
-        .rsi = boot->rsi,
+        .rax = boot->arguments[BOOT_RAX],
+        .rbx = boot->arguments[BOOT_RBX],
+        .rsi = boot->arguments[BOOT_RSI],
         .rflags = 2, /* bit 1 is always set: SDM vol. 1, "EFLAGS Register" */
     };
     /* the first KVM_RUN takes them over: api.rst section 5, kvm_dirty_regs */
