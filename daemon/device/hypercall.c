@@ -1,6 +1,7 @@
 #include "device/hypercall.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "guests/hypercall.h"
@@ -8,8 +9,6 @@
 #include "kvm/guest_buffer.h"
 #include "kvm/machine.h"
 #include "util/log.h"
-
-#define REFUSED UINT64_MAX /* all ones, however wide the register is */
 
 enum { PIECE = 4096 }; /* bytes of a buffer that are moved at a time */
 
@@ -47,8 +46,8 @@ static enum hypercall_outcome call_putchar(struct hypercall_device *device, stru
 static enum hypercall_outcome call_putnum(struct hypercall_device *device, struct vcpu *vcpu,
                                           uint64_t argument, uint64_t *ret)
 {
-    char digits[8];
-    int length = snprintf(digits, sizeof(digits), "%u", (unsigned)(uint16_t)argument);
+    char digits[24];
+    int length = snprintf(digits, sizeof(digits), "%" PRIu64, argument);
 
     (void)vcpu, (void)ret;
     console_write(device->console, digits, (size_t)length);
@@ -83,9 +82,8 @@ static enum hypercall_outcome call_write(struct hypercall_device *device, struct
     uint64_t address, size;
 
     (void)argument;
-    *ret = REFUSED;
     if (find_buffer(vcpu, &address, &size) < 0)
-        return HYPERCALL_RESULT;
+        return HYPERCALL_REFUSED;
     *ret = size;
     while (size > 0) {
         size_t n = size < sizeof(bytes) ? (size_t)size : sizeof(bytes);
@@ -107,9 +105,8 @@ static enum hypercall_outcome call_read(struct hypercall_device *device, struct 
     uint64_t address, size;
 
     (void)argument;
-    *ret = REFUSED;
     if (find_buffer(vcpu, &address, &size) < 0)
-        return HYPERCALL_RESULT;
+        return HYPERCALL_REFUSED;
     *ret = 0;
     while (*ret < size) {
         uint64_t room = size - *ret;
@@ -129,13 +126,10 @@ static enum hypercall_outcome call_getchar(struct hypercall_device *device, stru
     uint8_t byte;
 
     (void)vcpu, (void)argument;
-    if (console_read(device->console, &byte, 1) == 1)
-        *ret = byte;
-    else if (console_ended(device->console))
-        *ret = 0x100;
-    else
-        return HYPERCALL_WAIT;
-    return HYPERCALL_WORD;
+    if (console_read(device->console, &byte, 1) == 0)
+        return console_ended(device->console) ? HYPERCALL_END : HYPERCALL_WAIT;
+    *ret = byte;
+    return HYPERCALL_BYTE;
 }
 
 /* Whoever looks for output that makes no exit looks at the ring's producer. */
@@ -153,13 +147,12 @@ static enum hypercall_outcome call_ring(struct hypercall_device *device, struct 
     gpa_t gpa;
 
     (void)argument;
-    *ret = REFUSED;
     if (arch_hypercall_buffer(vcpu, &address, &size) < 0 || arch_translate(vcpu, address, &gpa) < 0)
-        return HYPERCALL_RESULT;
+        return HYPERCALL_REFUSED;
     hypercall_device_drain(device); /* the ring before it, if there is one */
     if (guest_ring_open(&device->ring, &vcpu->machine->memory, gpa, &err) < 0) {
         note_set(device->ring_note, "an output ring was refused: %s", err.text);
-        return HYPERCALL_RESULT;
+        return HYPERCALL_REFUSED;
     }
     watch_ring(device);
     *ret = 0;
@@ -172,7 +165,9 @@ static enum hypercall_outcome call_notify(struct hypercall_device *device, struc
 {
     (void)vcpu, (void)argument;
     hypercall_device_drain(device);
-    *ret = device->ring.size > 0 ? 0 : REFUSED;
+    if (device->ring.size == 0)
+        return HYPERCALL_REFUSED;
+    *ret = 0;
     return HYPERCALL_RESULT;
 }
 
@@ -212,7 +207,7 @@ enum hypercall_outcome hypercall_device_call(void *context, struct vcpu *vcpu,
 
     if (call->number >= CALL_COUNT) {
         count_unknown(device, call->number);
-        return HYPERCALL_DONE;
+        return HYPERCALL_UNKNOWN;
     }
     outcome = calls[call->number].call(device, vcpu, call->argument, ret_result);
     if (outcome != HYPERCALL_WAIT) /* one call, however often it is tried */

@@ -28,7 +28,7 @@ struct hypercall_device {
 
 /*
  * Carries out a hypercall. A number that does not exist is counted, logged the first time, and
- * changes nothing. A hypercall_fn; device: a struct hypercall_device, filled in by its owner.
+ * does nothing. A hypercall_fn; device: a struct hypercall_device, filled in by its owner.
  */
 enum hypercall_outcome hypercall_device_call(void *device, struct vcpu *vcpu,
                                              const struct hypercall *call, uint64_t *ret_result);

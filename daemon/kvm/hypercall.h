@@ -9,17 +9,20 @@
 struct vcpu;
 
 struct hypercall {
-    unsigned number;   /* 0..255 */
-    uint64_t argument; /* BX */
+    unsigned number;
+    uint64_t argument; /* of those that have one; no wider than the guest's register */
 };
 
 enum hypercall_outcome {
-    HYPERCALL_DONE,   /* the guest's registers stay as they are */
-    HYPERCALL_RESULT, /* *ret_result goes to AX, EAX or RAX, as the guest's code is wide */
-    HYPERCALL_WORD,   /* its low 16 bits go to AX */
-    HYPERCALL_WAIT,   /* to be called again when something has come from outside */
+    HYPERCALL_DONE,    /* there is nothing to tell */
+    HYPERCALL_RESULT,  /* *ret_result is a number of the guest's own width */
+    HYPERCALL_REFUSED, /* what it asks for cannot be: there is no such memory */
+    HYPERCALL_BYTE,    /* *ret_result is a byte of input */
+    HYPERCALL_END,     /* there is no byte of input, nor will be */
+    HYPERCALL_UNKNOWN, /* there is no such hypercall */
+    HYPERCALL_WAIT,    /* to be called again when something has come from outside */
 };
 
-/* Results are all ones where a hypercall was refused. The vCPU's thread, machine's lock held. */
+/* How the guest is told is the architecture's. The vCPU's thread, machine's lock held. */
 typedef enum hypercall_outcome (*hypercall_fn)(void *device, struct vcpu *vcpu,
                                                const struct hypercall *call, uint64_t *ret_result);

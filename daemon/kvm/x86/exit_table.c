@@ -24,12 +24,19 @@ static void exit_hypercall(struct vcpu *vcpu)
 
         switch (machine->hypercall(machine->hypercall_device, vcpu, &call, &result)) {
         case HYPERCALL_DONE:
+        case HYPERCALL_UNKNOWN:
             break;
         case HYPERCALL_RESULT:
             registers_set_result(vcpu, result);
             break;
-        case HYPERCALL_WORD:
-            registers_set_word(vcpu, (uint16_t)result);
+        case HYPERCALL_REFUSED: /* all ones, however wide the register is */
+            registers_set_result(vcpu, UINT64_MAX);
+            break;
+        case HYPERCALL_BYTE:
+            registers_set_word(vcpu, (uint8_t)result);
+            break;
+        case HYPERCALL_END:
+            registers_set_word(vcpu, 0x100);
             break;
         case HYPERCALL_WAIT:
             vcpu->again = exit_hypercall;
