@@ -12,12 +12,21 @@
 #include "util/error.h"
 #include "util/note.h"
 
+/* What is around the guest's CPU. */
+enum board_kind {
+    BOARD_BARE, /* what a guest needs to print, to read and to end; no interrupt controller */
+    BOARD_PC,   /* x86: what kernels expect around them */
+};
+
+/* The one that kernels of this architecture expect. */
+extern const enum board_kind board_of_kernels;
+
 struct board;
 struct machine;
 
 struct board_config {
-    bool pc;       /* all that a PC has, and not just what a guest needs to print and to read */
-    bool firmware; /* the image is a PC's firmware: it finds out by itself, and tells kernels */
+    enum board_kind kind; /* bare, or what kernels expect */
+    bool firmware;        /* the image is firmware: it finds out by itself, and tells kernels */
     bool coalesce;
     const struct console *console; /* where the guest prints and reads */
     struct post_codes *post;       /* where its POST codes go */
@@ -33,6 +42,9 @@ struct board_config {
  */
 int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
               struct error *err);
+
+/* The word of the wire and of records: "bare". Any thread. */
+const char *board_kind_to_string(enum board_kind kind);
 
 /* Accepts NULL. The VM's thread; no vCPU runs. */
 struct board *board_free(struct board *board);

@@ -118,7 +118,7 @@ static void choose(const struct image_request *request, const struct image_probe
     else
         snprintf(ret->note, sizeof(ret->note), "recognised as %s%s", format_words[ret->format],
                  candidates == multiboot_elf ? ", by the header in an ELF file" : "");
-    ret->pc = find_loader(ret->format)->pc;
+    ret->kernel = find_loader(ret->format)->kernel;
 }
 
 /* Of a format that was given. */
@@ -141,7 +141,7 @@ int image_recognise(const struct image_request *request, struct image_kind *ret,
     if (request->format != IMAGE_AUTO) {
         r = check_format(request->format, &loader, err);
         if (r == 0)
-            *ret = (struct image_kind){ .format = request->format, .pc = loader->pc };
+            *ret = (struct image_kind){ .format = request->format, .kernel = loader->kernel };
         return r;
     }
     r = read_head(&request->image, &probe, err);

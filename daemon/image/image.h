@@ -62,7 +62,7 @@ struct image_request {
 
 struct image_kind {
     enum image_format format; /* never IMAGE_AUTO */
-    bool pc;                  /* its guests expect a PC around them */
+    bool kernel;              /* its guests expect more around them than a bare board */
     char note[160];           /* what was chosen and why; "" if the request said the format */
 };
 

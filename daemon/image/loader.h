@@ -26,7 +26,7 @@ struct image_probe {
 
 struct image_loader {
     unsigned takes; /* IMAGE_TAKES_... */
-    bool pc;        /* see struct image_kind */
+    bool kernel;    /* see struct image_kind */
 
     /* NULL: it has no magic. */
     bool (*recognise)(const struct image_probe *probe);

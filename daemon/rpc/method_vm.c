@@ -32,9 +32,10 @@ static const char *const format_words[] = {
     "auto", "flat", "rom", "multiboot", "elf", "linux", NULL
 }; /* enum image_format */
 static const char *const mode_words[] = { "auto", "real", "protected", "long", NULL };
-static const char *const machine_words[] = { "auto", "bare", "pc", NULL }; /* enum vm_machine */
+static const char *const machine_words[] = { "auto", "bare", "pc", NULL };
 
 static const enum boot_mode modes[] = { BOOT_REAL, BOOT_REAL, BOOT_PROTECTED, BOOT_LONG };
+static const enum board_kind boards[] = { BOARD_BARE, BOARD_BARE, BOARD_PC };
 
 struct start_params {
     struct rpc_image image;
@@ -47,7 +48,7 @@ struct start_params {
     uint64_t ring;
     bool coalesce;
     uint64_t entry;
-    unsigned machine;
+    unsigned machine; /* in machine_words; 0: not given */
     uint64_t cpus;
     const char *append;
     struct rpc_image initrd;
@@ -242,7 +243,8 @@ void method_vm_start(struct rpc_call *call, const void *context)
     config.load = params->load;
     config.entry_given = params->entry != NOT_GIVEN;
     config.entry = params->entry;
-    config.machine = (enum vm_machine)params->machine;
+    config.board_given = params->machine != 0;
+    config.board = boards[params->machine];
     config.cpus = (unsigned)params->cpus;
     config.memory_bytes = params->memory;
     config.ring_capacity = params->ring;

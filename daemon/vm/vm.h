@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "board/board.h"
 #include "image/image.h"
 #include "kvm/kvm_host.h"
 #include "kvm/vcpu_kick.h"
@@ -29,13 +30,6 @@
 struct event;
 struct event_base;
 struct registry;
-
-/* What is around the guest's CPU. */
-enum vm_machine {
-    VM_MACHINE_AUTO, /* what guests of the image's format expect */
-    VM_MACHINE_BARE, /* no interrupt controller: HLT ends the VM */
-    VM_MACHINE_PC,
-};
 
 enum { VM_MODULES_MAX = 14 }; /* with image and initrd, as many as there may be descriptors */
 
@@ -66,7 +60,8 @@ struct vm_config {
     gpa_t load;
     bool entry_given;
     gpa_t entry;
-    enum vm_machine machine;
+    bool board_given;
+    enum board_kind board; /* else what guests of the image's format expect */
     unsigned cpus;
     uint64_t memory_bytes;        /* whole pages */
     uint64_t kernel_memory_bytes; /* of a guest that is no flat image and no ROM; whole pages */

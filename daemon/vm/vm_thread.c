@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "board/board.h"
+#include "kvm/arch.h"
 #include "kvm/machine.h"
 #include "util/clock.h"
 #include "util/schedule.h"
@@ -107,17 +108,27 @@ static void on_goes_on(void *context)
 
 /* Making. */
 
-static bool is_pc(const struct vm *vm, const struct image_kind *kind)
+static int choose_board(const struct vm *vm, const struct image_kind *kind, enum board_kind *ret,
+                        struct error *err)
 {
-    return vm->config.machine == VM_MACHINE_AUTO ? kind->pc : vm->config.machine == VM_MACHINE_PC;
+    enum board_kind fitting = kind->kernel ? board_of_kernels : BOARD_BARE;
+    enum board_kind board = vm->config.board_given ? vm->config.board : fitting;
+
+    if (board != BOARD_BARE && board != board_of_kernels)
+        return error_set_about(
+            err, "machine", -EINVAL, "there is no machine '%s' for %s guests; theirs is '%s'",
+            board_kind_to_string(board), arch_name, board_kind_to_string(board_of_kernels));
+    *ret = board;
+    return 0;
 }
 
-static int make_machine(struct vm *vm, struct guest *guest, bool pc, struct error *err)
+static int make_machine(struct vm *vm, struct guest *guest, enum board_kind board,
+                        struct error *err)
 {
     const struct machine_config config = {
         .memory_bytes = vm->outcome.machine.memory_bytes,
         .cpus = vm->config.cpus,
-        .interrupts = pc,
+        .interrupts = board != BOARD_BARE,
     };
     const struct machine_owner owner = {
         .end = &vm->end_request,
@@ -130,18 +141,19 @@ static int make_machine(struct vm *vm, struct guest *guest, bool pc, struct erro
     };
     int r;
 
-    if (config.cpus > 1 && !pc)
-        return error_set_about(err, "cpus", -EINVAL, "%u CPUs need machine 'pc'; 'bare' has one",
-                               config.cpus);
+    if (config.cpus > 1 && board == BOARD_BARE)
+        return error_set_about(err, "cpus", -EINVAL, "%u CPUs need machine '%s'; 'bare' has one",
+                               config.cpus, board_kind_to_string(board_of_kernels));
     r = machine_init(&guest->machine, vm->host, &config, &owner, vm->file->stats, vm->kicks, err);
     guest->machine_ready = r == 0;
     return r;
 }
 
-static int make_board(struct vm *vm, struct guest *guest, bool pc, bool firmware, struct error *err)
+static int make_board(struct vm *vm, struct guest *guest, enum board_kind board, bool firmware,
+                      struct error *err)
 {
     const struct board_config config = {
-        .pc = pc,
+        .kind = board,
         .firmware = firmware,
         .coalesce = vm->config.coalesce,
         .console = &guest->console,
@@ -161,13 +173,14 @@ static int make_board(struct vm *vm, struct guest *guest, bool pc, bool firmware
     return board_new(&guest->machine, &config, &guest->board, err);
 }
 
-static void describe(struct vm *vm, const struct image_kind *kind, const struct boot *boot, bool pc)
+static void describe(struct vm *vm, const struct image_kind *kind, const struct boot *boot,
+                     enum board_kind board)
 {
     struct vm_machine_record *machine = &vm->outcome.machine;
 
     snprintf(machine->format, sizeof(machine->format), "%s", image_format_to_string(kind->format));
-    snprintf(machine->machine, sizeof(machine->machine), "%s", pc ? "pc" : "bare");
-    machine->interrupts = pc;
+    snprintf(machine->machine, sizeof(machine->machine), "%s", board_kind_to_string(board));
+    machine->interrupts = board != BOARD_BARE;
     snprintf(machine->note, sizeof(machine->note), "%s", kind->note);
     if (boot)
         snprintf(machine->mode, sizeof(machine->mode), "%s", boot_mode_to_string(boot->mode));
@@ -177,25 +190,26 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
                          struct error *err)
 {
     struct image_kind kind;
+    enum board_kind board;
     struct boot boot;
-    bool pc;
     int r;
 
     vm->outcome.machine.image_size = request->image.size;
     r = image_recognise(request, &kind, err);
+    if (r == 0)
+        r = choose_board(vm, &kind, &board, err);
     if (r < 0)
         return r;
-    pc = is_pc(vm, &kind);
     if (kind.format != IMAGE_FLAT && kind.format != IMAGE_ROM)
         vm->outcome.machine.memory_bytes = vm->config.kernel_memory_bytes;
-    describe(vm, &kind, NULL, pc);
-    r = make_machine(vm, guest, pc, err);
+    describe(vm, &kind, NULL, board);
+    r = make_machine(vm, guest, board, err);
     if (r == 0)
         r = image_load(request, kind.format, &guest->machine.memory, &boot, err);
     if (r < 0)
         return r;
-    describe(vm, &kind, &boot, pc);
-    r = make_board(vm, guest, pc, kind.format == IMAGE_ROM, err);
+    describe(vm, &kind, &boot, board);
+    r = make_board(vm, guest, board, kind.format == IMAGE_ROM, err);
     return r < 0 ? r : machine_boot(&guest->machine, &boot, err);
 }
 

@@ -43,7 +43,7 @@ static void assert_recognised(size_t size, enum image_format format, bool pc, co
     assert_int_equal(image_recognise(&fixture.request, &kind, &fixture.err), 0);
     assert_string_equal(kind.note, note);
     assert_int_equal(kind.format, format);
-    assert_int_equal(kind.pc, pc);
+    assert_int_equal(kind.kernel, pc);
     image_fixture_deinit(&fixture);
 }
 
@@ -169,7 +169,7 @@ static void format_that_was_given_is_not_questioned(void **state)
         fixture.request.format = (enum image_format)i;
         assert_int_equal(image_recognise(&fixture.request, &kind, &fixture.err), 0);
         assert_int_equal(kind.format, i);
-        assert_int_equal(kind.pc, pc[i]);
+        assert_int_equal(kind.kernel, pc[i]);
         assert_string_equal(kind.note, "");
     }
     image_fixture_deinit(&fixture);

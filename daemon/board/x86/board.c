@@ -36,6 +36,8 @@ enum {
 /* Where KVM's own routing has the timer, IRQ 0, at its IOAPIC: Linux, arch/x86/kvm/irq_comm.c. */
 enum { TIMER_PIN = 0 };
 
+const enum board_kind board_of_kernels = BOARD_PC;
+
 struct board {
     struct machine *machine;
     struct uart16550 uart;
@@ -145,7 +147,7 @@ static void place_devices(struct board *board, const struct board_config *config
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (config->pc || !rows[i].pc_only)
+        if (config->kind == BOARD_PC || !rows[i].pc_only)
             bus_add(&board->machine->ports, rows[i].range);
 }
 
@@ -166,7 +168,7 @@ int board_new(struct machine *machine, const struct board_config *config, struct
     struct board *board;
     int r;
 
-    r = config->pc && !config->firmware ? describe_machine(machine, err) : 0;
+    r = config->kind == BOARD_PC && !config->firmware ? describe_machine(machine, err) : 0;
     if (r < 0)
         return r;
     board = calloc(1, sizeof(*board));

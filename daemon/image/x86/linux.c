@@ -352,7 +352,7 @@ static int load_linux(const struct image_request *request, struct guest_memory *
 
 const struct image_loader linux_loader = {
     .takes = IMAGE_TAKES_APPEND | IMAGE_TAKES_INITRD,
-    .pc = true,
+    .kernel = true,
     .recognise = recognise_linux,
     .load = load_linux,
 };

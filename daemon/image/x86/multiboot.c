@@ -505,7 +505,7 @@ static int load_multiboot(const struct image_request *request, struct guest_memo
 
 const struct image_loader multiboot_loader = {
     .takes = IMAGE_TAKES_APPEND | IMAGE_TAKES_MODULES,
-    .pc = true,
+    .kernel = true,
     .recognise = recognise_multiboot,
     .load = load_multiboot,
 };

@@ -89,7 +89,7 @@ static int load_rom(const struct image_request *request, struct guest_memory *me
 }
 
 const struct image_loader rom_loader = {
-    .pc = true,
+    .kernel = true,
     .recognise = recognise_rom,
     .load = load_rom,
 };

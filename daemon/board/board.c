@@ -1,0 +1,11 @@
+#include "board/board.h"
+
+const char *board_kind_to_string(enum board_kind kind)
+{
+    static const char *const words[] = {
+        [BOARD_BARE] = "bare",
+        [BOARD_PC] = "pc",
+    };
+
+    return words[kind];
+}
