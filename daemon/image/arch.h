@@ -32,10 +32,15 @@ struct elf_target {
 extern const struct elf_target arch_elf_targets[];
 extern const size_t arch_elf_target_count;
 
-/* RAM that firmware's tables live in: a file may say that it wants to be there, but nothing is put
- * there unasked. */
-extern const struct layout_range arch_reserved[];
-extern const size_t arch_reserved_count;
+/* RAM that firmware's tables live in, up to LAYOUT_RESERVED_MAX ranges: a file may say that it
+ * wants to be there, but nothing is put there unasked. Returns how many. */
+size_t arch_reserve(const struct guest_memory *memory, struct layout_range *ret);
+
+/* Where a flat image goes that the request gives no address. */
+extern const gpa_t arch_flat_load;
+
+/* Where the stack of a flat image at that address begins. */
+gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load);
 
 /* The formats that this architecture adds; NULL: it has no such format. */
 extern const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT];

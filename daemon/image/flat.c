@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "guests/hypercall.h"
 #include "image/arch.h"
 
 static const struct image_mode *find_mode(const struct image_request *request)
@@ -51,7 +50,7 @@ static int load_flat(const struct image_request *request, struct guest_memory *m
 {
     const struct image_file *image = &request->image;
     const struct image_mode *mode = find_mode(request);
-    gpa_t load = request->load_given ? request->load : GUEST_LOAD_ADDRESS;
+    gpa_t load = request->load_given ? request->load : arch_flat_load;
     gpa_t entry = request->entry_given ? request->entry : load;
     const char *what = request->entry_given ? "entry" : "load address";
     int r;
@@ -68,7 +67,8 @@ static int load_flat(const struct image_request *request, struct guest_memory *m
     if (r < 0)
         return error_set(err, -ENOEXEC, "cannot read the image: %s",
                          r == -ENODATA ? "it became shorter meanwhile" : strerror(-r));
-    *ret = (struct boot){ .mode = mode->mode, .entry = entry, .stack = load };
+    *ret =
+        (struct boot){ .mode = mode->mode, .entry = entry, .stack = arch_flat_stack(memory, load) };
     return 0;
 }
 

@@ -6,5 +6,5 @@
 
 #include "image/loader.h"
 
-/* load: see image_load(). The stack grows down from the image's first byte. */
+/* load: see image_load(). */
 extern const struct image_loader flat_loader;

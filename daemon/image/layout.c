@@ -13,6 +13,7 @@ void layout_init(struct layout *layout, const struct guest_memory *memory, const
     layout->memory = memory;
     layout->name = name;
     layout->count = 0;
+    layout->reserved_count = arch_reserve(memory, layout->reserved);
 }
 
 /* Neither range may wrap. */
@@ -84,9 +85,9 @@ int layout_add(struct layout *layout, gpa_t start, uint64_t size, struct error *
 static const struct layout_range *find_obstacle(const struct layout *layout, gpa_t start,
                                                 uint64_t size)
 {
-    for (size_t i = 0; i < arch_reserved_count; i++)
-        if (overlap(&arch_reserved[i], start, size))
-            return &arch_reserved[i];
+    for (size_t i = 0; i < layout->reserved_count; i++)
+        if (overlap(&layout->reserved[i], start, size))
+            return &layout->reserved[i];
     return find_overlap(layout, start, size);
 }
 

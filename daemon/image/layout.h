@@ -15,7 +15,7 @@
 
 /* Enough for the segments of a file (ELF_SEGMENTS_MAX), modules (IMAGE_MODULES_MAX), and what
  * loaders add. */
-enum { LAYOUT_RANGES_MAX = 128 };
+enum { LAYOUT_RANGES_MAX = 128, LAYOUT_RESERVED_MAX = 2 };
 
 struct layout_range {
     gpa_t start;
@@ -28,6 +28,8 @@ struct layout {
     const char *name; /* the file's, for sentences */
     struct layout_range ranges[LAYOUT_RANGES_MAX];
     size_t count;
+    struct layout_range reserved[LAYOUT_RESERVED_MAX]; /* by the architecture */
+    size_t reserved_count;
 };
 
 /* Where something may be placed: within [from, limit), at a multiple of align (a power of two). */

@@ -5,6 +5,7 @@
 
 #include <elf.h>
 
+#include "guests/hypercall.h"
 #include "image/x86/e820.h"
 #include "image/x86/formats.h"
 
@@ -25,11 +26,22 @@ const size_t arch_elf_target_count = sizeof(arch_elf_targets) / sizeof(arch_elf_
 
 /* The real mode's interrupt vectors and BIOS data, which guests may look at; and what e820.h says
  * is not RAM. */
-const struct layout_range arch_reserved[] = {
-    { 0, 0x1000, "the BIOS data area" },
-    { EBDA_START, HIGH_MEMORY_START - EBDA_START, "the BIOS area" },
-};
-const size_t arch_reserved_count = sizeof(arch_reserved) / sizeof(arch_reserved[0]);
+size_t arch_reserve(const struct guest_memory *memory, struct layout_range *ret)
+{
+    (void)memory;
+    ret[0] = (struct layout_range){ 0, 0x1000, "the BIOS data area" };
+    ret[1] = (struct layout_range){ EBDA_START, HIGH_MEMORY_START - EBDA_START, "the BIOS area" };
+    return 2;
+}
+
+const gpa_t arch_flat_load = GUEST_LOAD_ADDRESS;
+
+/* It grows away from the image. */
+gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load)
+{
+    (void)memory;
+    return load;
+}
 
 const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT] = {
     [IMAGE_ROM] = &rom_loader,
