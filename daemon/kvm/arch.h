@@ -14,10 +14,14 @@
 #include "kvm/register_dump.h"
 
 struct machine;
+struct machine_config;
 struct vcpu;
 
 /* What guests of this architecture are called on the wire: "x86-64". */
 extern const char arch_name[];
+
+/* KVM's kernel module, for a sentence: "kvm-amd or kvm-intel". */
+extern const char arch_kvm_module[];
 
 /* Where RAM begins. */
 extern const gpa_t arch_memory_base;
@@ -44,6 +48,10 @@ int arch_prepare_boot(struct machine *machine, const struct boot *boot, struct e
 
 /* Registers for the guest's first instruction. Errors: -ENODEV. */
 int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err);
+
+/* Whether a vCPU of such a machine that waits for an interrupt does so within KVM_RUN. Any thread.
+ */
+bool arch_waits_in_kvm(const struct machine_config *config);
 
 /* Whether the vCPU waits for what only another one could do: it was never started, or it halted and
  * takes no interrupt. Asked when it was just brought out of the guest. */

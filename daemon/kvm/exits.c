@@ -54,12 +54,6 @@ void exit_mmio(struct vcpu *vcpu)
                    run->mmio.phys_addr, run->mmio.data, run->mmio.len, 1);
 }
 
-void exit_shutdown(struct vcpu *vcpu)
-{
-    guest_end_set(&vcpu->machine->end, GUEST_END_SHUTDOWN, 0,
-                  "the guest's CPU shut down: a fault while handling a double fault");
-}
-
 void exit_fail_entry(struct vcpu *vcpu)
 {
     guest_end_set(&vcpu->machine->end, GUEST_END_ERROR, 0,

@@ -16,6 +16,5 @@ typedef void (*exit_fn)(struct vcpu *vcpu);
 const char *exit_reason_to_string(uint32_t reason);
 
 void exit_mmio(struct vcpu *vcpu);
-void exit_shutdown(struct vcpu *vcpu);
 void exit_fail_entry(struct vcpu *vcpu);
 void exit_internal_error(struct vcpu *vcpu);

@@ -31,8 +31,9 @@ static int open_device(struct error *err)
     case ENODEV:
         return error_set(
             err, -ENOENT,
-            "/dev/kvm is not there: load the module (modprobe kvm-amd or kvm-intel), "
-            "enable virtualisation in the firmware, or, in a VM, nested virtualisation");
+            "/dev/kvm is not there: load the module (modprobe %s), "
+            "enable virtualisation in the firmware, or, in a VM, nested virtualisation",
+            arch_kvm_module);
     case EACCES:
     case EPERM:
         return error_set(err, -EACCES,

@@ -159,14 +159,6 @@ void machine_access(struct machine *machine, enum io_space space, enum io_direct
         start_coalescing(machine);
 }
 
-void machine_set_irq(struct machine *machine, unsigned irq, bool level)
-{
-    struct kvm_irq_level line = { .irq = irq, .level = level };
-
-    /* api.rst section 4.25: it can fail only for a controller that is not there */
-    (void)ioctl(machine->vm_fd, KVM_IRQ_LINE, &line);
-}
-
 void machine_nap(struct machine *machine, uint64_t ns)
 {
     machine->nap_ns = ns;

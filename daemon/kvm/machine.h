@@ -30,7 +30,7 @@ enum { MACHINE_CPUS_MAX = 16 };
 struct machine_config {
     uint64_t memory_bytes; /* whole pages */
     unsigned cpus;         /* 1..MACHINE_CPUS_MAX; more than one needs `interrupts` */
-    bool interrupts;       /* interrupt controllers and a timer, in the kernel */
+    bool interrupts;       /* interrupt controllers for its devices */
 };
 
 /* Whose machine it is: what it wants, and what it is told. The functions are called on whichever
@@ -104,9 +104,6 @@ int machine_boot(struct machine *machine, const struct boot *boot, struct error 
 /* Runs the guest until machine->end has a reason or the owner wants it to end. kicks:
  * machine_init's own. */
 void machine_run(struct machine *machine, struct vcpu_kick *kicks);
-
-/* Raises or lowers an interrupt line of the controllers in the kernel. Lock held. */
-void machine_set_irq(struct machine *machine, unsigned irq, bool level);
 
 /* The vCPU whose exit is handled waits this long before it goes on, or until it is kicked. */
 void machine_nap(struct machine *machine, uint64_t ns);

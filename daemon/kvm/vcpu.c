@@ -79,7 +79,8 @@ static void handle_run_error(struct vcpu *vcpu, int code)
         exit_stats_count_exit(machine->stats, KVM_EXIT_INTR);
         vcpu_kick_settle(vcpu->kick);
         machine->owner.kicked(machine->owner.context);
-        vcpu->asleep = machine->config.interrupts && arch_is_asleep(vcpu) ? vcpu->asleep + 1 : 0;
+        vcpu->asleep =
+            arch_waits_in_kvm(&machine->config) && arch_is_asleep(vcpu) ? vcpu->asleep + 1 : 0;
         if (machine_is_asleep(machine))
             guest_end_set(&machine->end, GUEST_END_HALTED, 0,
                           "the guest halted, and takes no interrupt that could wake it");

@@ -336,13 +336,13 @@ static void start_timeout(struct vm *vm)
                     "no memory for its timeout, going on without");
 }
 
-/* Where KVM has the interrupt controllers, it is KVM that waits in HLT, and it would wait for ever
- * for a guest that has disabled interrupts. A kick lets the vCPUs see that. */
+/* Where it is KVM that waits when the guest does, it would wait for ever for one that has disabled
+ * interrupts. A kick lets the vCPUs see that. */
 static bool is_to_be_asked(struct vm *vm)
 {
     int64_t now_ns = clock_monotonic_ns();
 
-    if (!vm->record.machine.interrupts || now_ns - vm->asked_mono_ns < ASK_NS)
+    if (!vm->record.machine.waits_in_kvm || now_ns - vm->asked_mono_ns < ASK_NS)
         return false;
     vm->asked_mono_ns = now_ns;
     return true;

@@ -28,7 +28,7 @@ struct vm_machine_record {
     char machine[8];
     uint64_t image_size;   /* bytes */
     uint64_t memory_bytes; /* the guest's */
-    uint64_t interrupts;   /* not 0: it has interrupt controllers, so that HLT waits */
+    uint64_t waits_in_kvm; /* not 0: it is KVM that waits when its vCPUs do */
     char note[168];        /* what the format was chosen by; "": the start named it */
 };
 

@@ -180,7 +180,6 @@ static void describe(struct vm *vm, const struct image_kind *kind, const struct 
 
     snprintf(machine->format, sizeof(machine->format), "%s", image_format_to_string(kind->format));
     snprintf(machine->machine, sizeof(machine->machine), "%s", board_kind_to_string(board));
-    machine->interrupts = board != BOARD_BARE;
     snprintf(machine->note, sizeof(machine->note), "%s", kind->note);
     if (boot)
         snprintf(machine->mode, sizeof(machine->mode), "%s", boot_mode_to_string(boot->mode));
@@ -209,6 +208,7 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
     if (r < 0)
         return r;
     describe(vm, &kind, &boot, board);
+    vm->outcome.machine.waits_in_kvm = arch_waits_in_kvm(&guest->machine.config);
     r = make_board(vm, guest, board, kind.format == IMAGE_ROM, err);
     return r < 0 ? r : machine_boot(&guest->machine, &boot, err);
 }

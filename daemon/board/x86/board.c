@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+
+#include <linux/kvm.h>
 
 #include "board/x86/acpi_tables.h"
 #include "board/x86/mp_table.h"
@@ -51,9 +54,14 @@ struct board {
     struct fw_cfg fw_cfg;
 };
 
+/* Of the controllers in the kernel. */
 static void set_irq(void *context, unsigned irq, bool level)
 {
-    machine_set_irq(context, irq, level);
+    const struct machine *machine = context;
+    struct kvm_irq_level line = { .irq = irq, .level = level };
+
+    /* api.rst section 4.25: it can fail only for a controller that is not there */
+    (void)ioctl(machine->vm_fd, KVM_IRQ_LINE, &line);
 }
 
 static struct interrupt_line irq_line(struct machine *machine, unsigned irq)

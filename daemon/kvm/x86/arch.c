@@ -15,6 +15,7 @@
 #include "kvm/x86/cpuid.h"
 
 const char arch_name[] = "x86-64";
+const char arch_kvm_module[] = "kvm-amd or kvm-intel";
 const gpa_t arch_memory_base = 0;
 
 const struct kvm_capability arch_capabilities[] = {

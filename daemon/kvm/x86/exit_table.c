@@ -67,6 +67,12 @@ static void exit_hlt(struct vcpu *vcpu)
     guest_end_set(&vcpu->machine->end, GUEST_END_HALTED, 0, "the guest halted");
 }
 
+static void exit_shutdown(struct vcpu *vcpu)
+{
+    guest_end_set(&vcpu->machine->end, GUEST_END_SHUTDOWN, 0,
+                  "the guest's CPU shut down: a fault while handling a double fault");
+}
+
 const exit_fn arch_exit_table[] = {
     [KVM_EXIT_IO] = exit_io,
     [KVM_EXIT_MMIO] = exit_mmio,

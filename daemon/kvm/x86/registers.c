@@ -89,6 +89,12 @@ int arch_translate(struct vcpu *vcpu, uint64_t address, gpa_t *ret)
     return 0;
 }
 
+/* Without interrupt controllers there, HLT is an exit. */
+bool arch_waits_in_kvm(const struct machine_config *config)
+{
+    return config->interrupts;
+}
+
 bool arch_is_asleep(struct vcpu *vcpu)
 {
     struct kvm_mp_state state;
