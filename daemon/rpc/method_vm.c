@@ -329,16 +329,32 @@ const struct rpc_param vm_params[] = {
 
 static int has_paused(const struct vm *vm)
 {
-    return vm->state != VM_RUNNING;
+    return vm_pause_is_over(vm);
+}
+
+static int has_resumed(const struct vm *vm)
+{
+    return vm_resume_is_over(vm);
+}
+
+/* It came to `wanted`, or else to something that was asked for later. */
+static void answer_state(struct rpc_call *call, struct vm *vm, enum vm_state wanted)
+{
+    if (vm->state == wanted)
+        answer_record(call, vm);
+    else
+        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s by now", vm->record.name,
+                      vm_state_to_string(vm->state));
 }
 
 static void answer_paused(struct rpc_call *call, struct vm *vm)
 {
-    if (vm->state == VM_PAUSED)
-        answer_record(call, vm);
-    else
-        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s; only a running VM can be paused",
-                      vm->record.name, vm_state_to_string(vm->state));
+    answer_state(call, vm, VM_PAUSED);
+}
+
+static void answer_resumed(struct rpc_call *call, struct vm *vm)
+{
+    answer_state(call, vm, VM_RUNNING);
 }
 
 void method_vm_pause(struct rpc_call *call, const void *context)
@@ -347,24 +363,10 @@ void method_vm_pause(struct rpc_call *call, const void *context)
     const struct vm_only_params *params = context;
     struct error err;
 
-    if (params->vm->state == VM_RUNNING && vm_pause(params->vm, &err) < 0)
+    if (vm_pause(params->vm, &err) < 0)
         rpc_call_fail_error(call, &err, NULL);
     else
         vm_waiter_start(call, params->vm, &until_paused, UINT64_MAX);
-}
-
-static int has_resumed(const struct vm *vm)
-{
-    return vm->state != VM_PAUSED;
-}
-
-static void answer_resumed(struct rpc_call *call, struct vm *vm)
-{
-    if (vm->state == VM_RUNNING)
-        answer_record(call, vm);
-    else
-        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s; only a paused VM can be resumed",
-                      vm->record.name, vm_state_to_string(vm->state));
 }
 
 void method_vm_resume(struct rpc_call *call, const void *context)
@@ -373,7 +375,7 @@ void method_vm_resume(struct rpc_call *call, const void *context)
     const struct vm_only_params *params = context;
     struct error err;
 
-    if (params->vm->state == VM_PAUSED && vm_resume(params->vm, &err) < 0)
+    if (vm_resume(params->vm, &err) < 0)
         rpc_call_fail_error(call, &err, NULL);
     else
         vm_waiter_start(call, params->vm, &until_resumed, UINT64_MAX);

@@ -232,35 +232,57 @@ void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *
     set_state(vm, VM_STOPPING);
 }
 
-static int check_state(const struct vm *vm, enum vm_state needed, const char *what,
-                       struct error *err)
+/* Pausing: one wish at a time is under way, and carried out; then comes the last of those that were
+ * uttered meanwhile. */
+
+static bool pause_is_requested(const struct vm *vm)
 {
-    if (vm->state == needed)
-        return 0;
-    return error_set(err, -EBUSY, "VM '%s' is %s; only a %s VM can be %s", vm->record.name,
-                     vm_state_to_string(vm->state), vm_state_to_string(needed), what);
+    return atomic_load(&vm->pause_request) != 0;
+}
+
+static void steer(struct vm *vm)
+{
+    bool paused = vm->state == VM_PAUSED;
+
+    if ((!paused && vm->state != VM_RUNNING) || pause_is_requested(vm) != paused ||
+        vm->pause_wanted == paused)
+        return;
+    atomic_store(&vm->pause_request, vm->pause_wanted ? 1 : 0);
+    kick_all(vm);
+}
+
+static int want_pause(struct vm *vm, bool wanted, const char *what, struct error *err)
+{
+    if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
+        return error_set(err, -EBUSY, "VM '%s' is %s; only one that is running or paused can be %s",
+                         vm->record.name, vm_state_to_string(vm->state), what);
+    vm->pause_wanted = wanted;
+    steer(vm);
+    return 0;
 }
 
 int vm_pause(struct vm *vm, struct error *err)
 {
-    int r = check_state(vm, VM_RUNNING, "paused", err);
-
-    if (r == 0) {
-        atomic_store(&vm->pause_request, 1);
-        kick_all(vm);
-    }
-    return r;
+    return want_pause(vm, true, "paused", err);
 }
 
 int vm_resume(struct vm *vm, struct error *err)
 {
-    int r = check_state(vm, VM_PAUSED, "resumed", err);
+    return want_pause(vm, false, "resumed", err);
+}
 
-    if (r == 0) {
-        atomic_store(&vm->pause_request, 0);
-        kick_all(vm);
-    }
-    return r;
+bool vm_pause_is_over(const struct vm *vm)
+{
+    if (vm->state == VM_PAUSED)
+        return pause_is_requested(vm); /* or else it is about to go on, from a pause before */
+    return vm->state != VM_RUNNING || !vm->pause_wanted;
+}
+
+bool vm_resume_is_over(const struct vm *vm)
+{
+    if (vm->state == VM_RUNNING)
+        return !pause_is_requested(vm); /* or else it is about to stand still */
+    return vm->state != VM_PAUSED || vm->pause_wanted;
 }
 
 /* Input. */
@@ -350,13 +372,11 @@ static bool is_to_be_asked(struct vm *vm)
 
 void vm_tick(struct vm *vm)
 {
-    bool pausing = atomic_load(&vm->pause_request) != (vm->state == VM_PAUSED);
-
     if (vm_state_is_terminal(vm->state))
         return;
     /* the first kick may have found the vCPU just coming */
-    if (atomic_load(&vm->end_request) || pausing || atomic_load(&vm->input_news) ||
-        is_to_be_asked(vm))
+    if (atomic_load(&vm->end_request) || pause_is_requested(vm) != (vm->state == VM_PAUSED) ||
+        atomic_load(&vm->input_news) || is_to_be_asked(vm))
         kick_all(vm);
     else
         vcpu_kick_if_undrained(&vm->kicks[0]);
@@ -385,6 +405,7 @@ static void handle_stands(struct vm *vm)
         event_del(vm->timeout);
     if (vm->state == VM_RUNNING)
         set_state(vm, VM_PAUSED);
+    steer(vm);
 }
 
 static void handle_goes_on(struct vm *vm)
@@ -395,6 +416,7 @@ static void handle_goes_on(struct vm *vm)
         return;
     start_timeout(vm);
     set_state(vm, VM_RUNNING);
+    steer(vm);
 }
 
 static void drop_events(struct vm *vm)

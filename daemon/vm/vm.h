@@ -120,6 +120,7 @@ struct vm {
     struct vm_record record;  /* [loop] */
     bool file_ready;          /* [loop] file may be used */
     bool removed;             /* [loop] no longer in the registry */
+    bool pause_wanted;        /* [loop] it is to be paused, in the end */
     int64_t started_mono_ns;  /* [loop] */
     int64_t stands_mono_ns;   /* [loop] since when it is paused; 0: it is not */
     uint64_t stood_ns;        /* [loop] how long it was, before */
@@ -188,12 +189,16 @@ int64_t vm_cpu_ns(const struct vm *vm);
  */
 void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *by);
 
-/* Has the guest stand still. It is paused once its state says so, unless it ends before. Errors:
- * -EBUSY (it does not run). */
+/* Has the guest stand still, once it has done what was asked of it before. Errors: -EBUSY (it is
+ * neither running nor paused). */
 int vm_pause(struct vm *vm, struct error *err);
 
-/* Lets it go on; likewise. Errors: -EBUSY (it is not paused). */
+/* Lets it go on; likewise. */
 int vm_resume(struct vm *vm, struct error *err);
+
+/* Whether a pause that was asked for has come, or will not come any more; likewise of a resume. */
+bool vm_pause_is_over(const struct vm *vm);
+bool vm_resume_is_over(const struct vm *vm);
 
 /*
  * Sends input to the guest: as many of size bytes as there is room for, *ret_taken. eof: nothing

@@ -612,6 +612,43 @@ def test_pause_and_resume_may_be_asked_for_again(rpc: Connection) -> None:
     resume(rpc, vm)
 
 
+@pytest.mark.parametrize("image, params", [(SPIN, {}), (SPIN, PROTECTED_PC | {"cpus": 2})])
+def test_pauses_and_resumes_under_way_come_about_in_their_order(
+    rpc: Connection, image: bytes, params: dict
+) -> None:
+    vm = rpc.start(image, **params)
+    rpc.call("events.subscribe", {"vm": vm})
+    for _ in range(10):
+        numbers = [(m, rpc.request(f"vm.{m}", {"vm": vm})) for m in ("pause", "resume")]
+        for method, number in numbers:
+            rpc.result(f"vm.{method}", number)
+        states = [rpc.notification("vm.state")["state"] for _ in range(2)]
+        assert states == ["paused", "running"]
+        assert rpc.get(vm)["state"] == "running"
+    for _ in range(10):
+        pause(rpc, vm)
+        numbers = [(m, rpc.request(f"vm.{m}", {"vm": vm})) for m in ("resume", "pause")]
+        for method, number in numbers:
+            rpc.result(f"vm.{method}", number)
+        assert rpc.get(vm)["state"] == "paused"
+        resume(rpc, vm)
+
+
+def test_last_of_many_pauses_and_resumes_counts(rpc: Connection) -> None:
+    """What it overtook is refused, or came about before."""
+    vm = rpc.start(SPIN)
+    for last in ("pause", "resume"):
+        methods = ["pause", "resume", "pause", "resume", "pause", "resume", last]
+        numbers = [rpc.request(f"vm.{method}", {"vm": vm}) for method in methods]
+        for number in numbers[:-1]:
+            answer = rpc.answer(number)
+            if "error" in answer:
+                assert_wrong_state(answer["error"])
+        state = rpc.result(f"vm.{last}", numbers[-1])["state"]
+        assert state == {"pause": "paused", "resume": "running"}[last]
+        assert rpc.get(vm)["state"] == state
+
+
 def test_what_has_ended_is_neither_paused_nor_resumed(rpc: Connection) -> None:
     record = rpc.run(HALT)
     for method in ("vm.pause", "vm.resume"):
