@@ -372,11 +372,13 @@ static bool is_to_be_asked(struct vm *vm)
 
 void vm_tick(struct vm *vm)
 {
+    bool paused = vm->state == VM_PAUSED;
+
     if (vm_state_is_terminal(vm->state))
         return;
     /* the first kick may have found the vCPU just coming */
-    if (atomic_load(&vm->end_request) || pause_is_requested(vm) != (vm->state == VM_PAUSED) ||
-        atomic_load(&vm->input_news) || is_to_be_asked(vm))
+    if (atomic_load(&vm->end_request) || pause_is_requested(vm) != paused ||
+        (!paused && (atomic_load(&vm->input_news) || is_to_be_asked(vm))))
         kick_all(vm);
     else
         vcpu_kick_if_undrained(&vm->kicks[0]);

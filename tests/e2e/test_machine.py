@@ -649,6 +649,16 @@ def test_last_of_many_pauses_and_resumes_counts(rpc: Connection) -> None:
         assert rpc.get(vm)["state"] == state
 
 
+def test_paused_guest_with_input_uses_no_cpu(daemon: Daemon, rpc: Connection) -> None:
+    waiting = [rpc.start(ECHO) for _ in range(20)]
+    for vm in waiting:
+        pause(rpc, vm)
+        send(rpc, vm, b"x")
+    switches = daemon.context_switches()
+    let_pass(rpc, waiting[0], 300)
+    assert daemon.context_switches() - switches < 100 * SCALE
+
+
 def test_what_has_ended_is_neither_paused_nor_resumed(rpc: Connection) -> None:
     record = rpc.run(HALT)
     for method in ("vm.pause", "vm.resume"):

@@ -183,6 +183,14 @@ class Daemon:
                 pass
         return total / 1e9
 
+    def context_switches(self) -> int:
+        """How often its threads have gone to sleep, those that are there."""
+        total = 0
+        for status in Path(f"/proc/{self.pid}/task").glob("*/status"):
+            text = status.read_text(encoding="ascii")
+            total += int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", text).group(1))
+        return total
+
     def peak_resident_bytes(self) -> int:
         """The most it ever had."""
         return self.resident_bytes("VmHWM")
