@@ -11,7 +11,8 @@ BUILD = ROOT / "build"
 VMMD = Path(os.environ.get("VMMD_TEST_DAEMON", BUILD / "daemon/vmmd"))
 VMMCTL = Path(os.environ.get("VMMD_TEST_CLIENT", BUILD / "client/vmmctl"))
 GUESTS = Path(os.environ.get("VMMD_TEST_GUESTS", BUILD / "guests"))
-DEBIAN = BUILD / "lab/debian"  # files of Debian's, as the lab has them
+# Debian's own files, where Debian has them: the lab's, once it was used.
+DEBIAN = Path(os.environ.get("VMMD_TEST_DEBIAN", ROOT / "build-lab-x86/debian"))
 OPENRPC = ROOT / "protocol/openrpc.json"
 
 # Under a sanitizer everything takes longer, and what was freed is kept for a while. In a lab machine
