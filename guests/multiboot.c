@@ -2,7 +2,7 @@
  * multiboot: a kernel in C for the Multiboot specification, version 0.6.96. It prints what its
  * loader tells it: the command line, the map of memory, the modules; and ends.
  *
- *   vmmctl run --memory 4M --append 'quiet root=none' build/guests/multiboot.elf
+ *   vmmctl run --append 'quiet root=none' build/guests/multiboot.elf
  *
  * Exits: an HC_WRITE for each piece of text, and HC_EXIT_CODE.
  */
