@@ -65,5 +65,6 @@ void arch_dump_registers(struct vcpu *vcpu, struct register_dump *ret);
 int arch_hypercall_buffer(struct vcpu *vcpu, uint64_t *ret_address, uint64_t *ret_size);
 
 /* The guest physical address behind an address of the guest's program, which holds up to the end
- * of its page. Errors: -EFAULT. */
+ * of its page. After arch_hypercall_buffer() or arch_dump_registers(), before the vCPU runs again.
+ * Errors: -EFAULT. */
 int arch_translate(struct vcpu *vcpu, uint64_t address, gpa_t *ret);

@@ -100,8 +100,9 @@ def test_many_wishes_at_once_are_all_answered(rpc: Connection) -> None:
     vm = rpc.start(STREAM_ENDLESS)
     wishes = [("vm.pause", "paused"), ("vm.resume", "running")] * 50
     numbers = [(method, rpc.request(method, {"vm": vm})) for method, _ in wishes]
-    for method, number in numbers:
-        assert "result" in rpc.answer(number), method
+    for method, number in numbers:  # done, or told that it was overtaken by a later wish
+        answer = rpc.answer(number)
+        assert "result" in answer or answer["error"]["data"]["name"] == "wrong-state", method
     assert resume(rpc, vm)["state"] == "running"
     printed = rpc.get(vm)["output"]["next"]
     eventually(lambda: rpc.get(vm)["output"]["next"] > printed, "it to go on")

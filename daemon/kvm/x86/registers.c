@@ -54,12 +54,20 @@ void registers_set_result(struct vcpu *vcpu, uint64_t result)
     }
 }
 
+static int read_special(struct vcpu *vcpu, struct kvm_sregs *ret)
+{
+    if (ioctl(vcpu->fd, KVM_GET_SREGS, ret) < 0)
+        return -EFAULT;
+    vcpu->paging = ret->cr0 & CR0_PG;
+    return 0;
+}
+
 int arch_hypercall_buffer(struct vcpu *vcpu, uint64_t *ret_address, uint64_t *ret_size)
 {
     const struct kvm_regs *regs = &vcpu->run->s.regs.regs;
     struct kvm_sregs sregs;
 
-    if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
+    if (read_special(vcpu, &sregs) < 0)
         return -EFAULT;
     switch (registers_code_bits(&sregs)) {
     case 16:
@@ -82,7 +90,11 @@ int arch_translate(struct vcpu *vcpu, uint64_t address, gpa_t *ret)
 {
     struct kvm_translation translation = { .linear_address = address };
 
-    /* api.rst section 4.16; without paging it is the address itself */
+    if (!vcpu->paging) {
+        *ret = address;
+        return 0;
+    }
+    /* api.rst section 4.16; some microseconds each */
     if (ioctl(vcpu->fd, KVM_TRANSLATE, &translation) < 0 || !translation.valid)
         return -EFAULT;
     *ret = translation.physical_address;
@@ -170,7 +182,7 @@ void arch_dump_registers(struct vcpu *vcpu, struct register_dump *ret)
     if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) < 0)
         return;
     dump_general(&regs, ret);
-    if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
+    if (read_special(vcpu, &sregs) < 0)
         return;
     dump_special(&sregs, ret);
     dump_code(vcpu, &regs, &sregs, ret);
