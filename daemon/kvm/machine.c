@@ -284,12 +284,18 @@ bool machine_is_asleep(const struct machine *machine)
     return true;
 }
 
-void machine_stand(struct machine *machine, struct vcpu *vcpu)
+void machine_stand(struct machine *machine, struct vcpu *vcpu, unsigned wish)
 {
     pthread_mutex_lock(&machine->lock);
     if (vcpu->index == 0)
         arch_dump_registers(vcpu, &machine->stopped);
+    if (wish !=
+        machine->stand_wish) { /* who has not gone on from the last one yet does not count */
+        machine->stand_wish = wish;
+        machine->standing = 0;
+    }
     if (++machine->standing == machine->config.cpus) {
+        machine->stands = true;
         machine->stands_since_ns = clock_monotonic_ns();
         machine->owner.stands(machine->owner.context);
     }
@@ -299,7 +305,8 @@ void machine_stand(struct machine *machine, struct vcpu *vcpu)
 void machine_go_on(struct machine *machine)
 {
     pthread_mutex_lock(&machine->lock);
-    if (machine->standing-- == machine->config.cpus) {
+    if (machine->stands) {
+        machine->stands = false;
         machine->stood_ns += (uint64_t)(clock_monotonic_ns() - machine->stands_since_ns);
         machine->owner.goes_on(machine->owner.context);
     }

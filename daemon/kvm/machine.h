@@ -69,7 +69,9 @@ struct machine {
 
     pthread_mutex_t lock;
     uint64_t nap_ns;              /* [lock] asked of the vCPU that is out now */
-    unsigned standing;            /* [lock] vCPUs that stand still */
+    unsigned stand_wish;          /* [lock] the owner's last wish that a vCPU stands still for */
+    unsigned standing;            /* [lock] how many of them do */
+    bool stands;                  /* [lock] all: the owner was told */
     int64_t stands_since_ns;      /* [lock] monotonic */
     uint64_t stood_ns;            /* [lock] how long it stood still, before */
     struct register_dump stopped; /* [lock] the first vCPU, where it stands */
@@ -123,6 +125,6 @@ void machine_conclude(struct machine *machine, struct vcpu *vcpu);
  * may have been woken since by one that fell asleep after it; not twice in a row. */
 bool machine_is_asleep(const struct machine *machine);
 
-/* For vcpu.c: this vCPU stands still; it goes on. */
-void machine_stand(struct machine *machine, struct vcpu *vcpu);
+/* For vcpu.c: this vCPU stands still, as the owner wishes; it goes on. */
+void machine_stand(struct machine *machine, struct vcpu *vcpu, unsigned wish);
 void machine_go_on(struct machine *machine);

@@ -179,7 +179,7 @@ static bool stand_still(struct vcpu *vcpu, unsigned pause)
     const struct machine_owner *owner = &vcpu->machine->owner;
     bool over;
 
-    machine_stand(vcpu->machine, vcpu);
+    machine_stand(vcpu->machine, vcpu, pause);
     do {
         over = is_over(vcpu->machine);
         if (over || atomic_load(owner->pause) != pause || atomic_load(owner->end))

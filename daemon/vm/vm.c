@@ -237,7 +237,7 @@ void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *
 
 static bool pause_is_requested(const struct vm *vm)
 {
-    return atomic_load(&vm->pause_request) != 0;
+    return atomic_load(&vm->pause_request) & 1;
 }
 
 static void steer(struct vm *vm)
@@ -247,7 +247,7 @@ static void steer(struct vm *vm)
     if ((!paused && vm->state != VM_RUNNING) || pause_is_requested(vm) != paused ||
         vm->pause_wanted == paused)
         return;
-    atomic_store(&vm->pause_request, vm->pause_wanted ? 1 : 0);
+    atomic_fetch_add(&vm->pause_request, 1);
     kick_all(vm);
 }
 

@@ -105,7 +105,7 @@ struct vm {
     struct doorbell_button button;
     struct vcpu_kick *kicks;        /* config.cpus of them; NULL: it has no thread */
     _Atomic unsigned end_request;   /* not 0: the guest is to end */
-    _Atomic unsigned pause_request; /* not 0: it is to stand still */
+    _Atomic unsigned pause_request; /* odd: it is to stand still; each change is a new wish */
     _Atomic bool input_news;        /* input has come that the VM's thread has not looked for */
     _Atomic bool input_wanted;      /* the loop wants VM_NEWS_ROOM when input was read */
     _Atomic(struct input_queue *) input; /* NULL: nothing was ever sent */

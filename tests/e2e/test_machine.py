@@ -612,7 +612,7 @@ def test_pause_and_resume_may_be_asked_for_again(rpc: Connection) -> None:
     resume(rpc, vm)
 
 
-@pytest.mark.parametrize("image, params", [(SPIN, {}), (SPIN, PROTECTED_PC | {"cpus": 2})])
+@pytest.mark.parametrize("image, params", [(SPIN, {}), (SPIN, PROTECTED_PC | {"cpus": 4})])
 def test_pauses_and_resumes_under_way_come_about_in_their_order(
     rpc: Connection, image: bytes, params: dict
 ) -> None:
@@ -625,7 +625,7 @@ def test_pauses_and_resumes_under_way_come_about_in_their_order(
         states = [rpc.notification("vm.state")["state"] for _ in range(2)]
         assert states == ["paused", "running"]
         assert rpc.get(vm)["state"] == "running"
-    for _ in range(10):
+    for _ in range(40):
         pause(rpc, vm)
         numbers = [(m, rpc.request(f"vm.{m}", {"vm": vm})) for m in ("resume", "pause")]
         for method, number in numbers:
