@@ -1,6 +1,6 @@
 #include "device/debug_console.h"
 
-#include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
 uint8_t debug_console_read(void *device, uint64_t offset)
 {

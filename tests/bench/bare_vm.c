@@ -10,6 +10,7 @@
 #include <linux/kvm.h>
 
 #include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
 static int must(int result, const char *what)
 {

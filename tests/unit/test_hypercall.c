@@ -4,6 +4,7 @@
 #include "captured_stderr.h"
 #include "device/hypercall.h"
 #include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
 struct caller {
     struct captured_console captured;

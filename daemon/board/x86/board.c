@@ -22,6 +22,7 @@
 #include "device/reset_control.h"
 #include "device/uart16550.h"
 #include "guests/hypercall.h"
+#include "guests/x86/board.h"
 #include "kvm/machine.h"
 #include "util/clock.h"
 

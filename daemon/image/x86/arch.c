@@ -5,7 +5,7 @@
 
 #include <elf.h>
 
-#include "guests/hypercall.h"
+#include "guests/x86/board.h"
 #include "image/x86/e820.h"
 #include "image/x86/formats.h"
 

@@ -3,7 +3,7 @@
  */
 #include <linux/kvm.h>
 
-#include "guests/hypercall.h"
+#include "guests/x86/board.h"
 #include "kvm/arch.h"
 #include "kvm/machine.h"
 #include "kvm/x86/registers.h"

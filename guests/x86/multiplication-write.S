@@ -3,7 +3,7 @@
  *
  * Exits: 73 (72 HC_WRITE, HLT).
  */
-#include "guests/hypercall.inc"
+#include "guests/x86/hypercall.inc"
 
     .code16
     .globl _start
@@ -25,7 +25,7 @@ end_line:
     mov %si, %di
     ret
 
-#include "guests/times_tables.inc"
+#include "guests/x86/times_tables.inc"
 
     .bss
 buffer:

@@ -8,9 +8,9 @@
  *
  * Exits: 3 a byte (line status, byte in, byte out), 2 for each look in vain, and HC_EXIT.
  */
-#include "guests/hypercall.inc"
-#include "guests/pc.h"
-#include "guests/pic.inc"
+#include "guests/x86/hypercall.inc"
+#include "guests/x86/pc.h"
+#include "guests/x86/pic.inc"
 
 #define CTRL_D 4
 
@@ -33,4 +33,4 @@ next:
 end:
     hypercall HC_EXIT
 
-#include "guests/uart_read.inc"
+#include "guests/x86/uart_read.inc"

@@ -3,7 +3,7 @@
  *
  * A guest that defines guest_size says how long its image must be; any other length is an error.
  */
-#include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
 OUTPUT_FORMAT(binary)
 ENTRY(_start)

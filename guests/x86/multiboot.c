@@ -6,7 +6,7 @@
  *
  * Exits: an HC_WRITE for each piece of text, and HC_EXIT_CODE.
  */
-#include "guests/guest.h"
+#include "guests/x86/guest.h"
 
 #define MULTIBOOT_HEADER_MAGIC 0x1badb002u
 #define MULTIBOOT_LOADER_MAGIC 0x2badb002u

@@ -4,7 +4,7 @@
  * Exits: 2 (HC_RING, HLT). What is in the ring is printed when the guest halts, or before that when
  * the VMM looks. A full ring would cost an HC_NOTIFY; this one has room for all 778 bytes.
  */
-#include "guests/hypercall.inc"
+#include "guests/x86/hypercall.inc"
 
 #define DATA_SIZE 1024
 
@@ -39,7 +39,7 @@ end_line:
     mov %edi, ring + RING_PRODUCER_AT   /* after the bytes: x86 keeps the order of stores */
     ret
 
-#include "guests/times_tables.inc"
+#include "guests/x86/times_tables.inc"
 
     .data
     .balign RING_ALIGNMENT

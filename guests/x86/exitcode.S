@@ -5,7 +5,7 @@
  *
  * Exits: 1 (HC_EXIT_CODE).
  */
-#include "guests/hypercall.inc"
+#include "guests/x86/hypercall.inc"
 
     .code16
     .globl _start

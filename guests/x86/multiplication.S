@@ -4,7 +4,7 @@
  *
  * Exits: 721 (10 hypercalls a line, HLT).
  */
-#include "guests/hypercall.inc"
+#include "guests/x86/hypercall.inc"
 
     .code16
     .globl _start

@@ -10,7 +10,7 @@
  * Built without SSE, because the kernel of a machine has to switch that on first, and without a red
  * zone, because an interrupt would put its frame there.
  */
-#include "guests/guest.h"
+#include "guests/x86/guest.h"
 
 /* Intel SDM vol. 3A, "4-Level Paging and 5-Level Paging". */
 #define ENTRIES      512

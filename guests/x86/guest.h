@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
 /* For the function that the image begins with; flat.lds.S puts it there. */
 #define GUEST_ENTRY __attribute__((section(".text.start"), used))

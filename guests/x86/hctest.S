@@ -3,7 +3,7 @@
  *
  * Exits: 12 (6 HC_PUTCHAR, 2 HC_PUTNUM, 3 HC_NEWLINE, HC_EXIT).
  */
-#include "guests/hypercall.inc"
+#include "guests/x86/hypercall.inc"
 
     .code16
     .globl _start, guest_size

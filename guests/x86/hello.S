@@ -3,7 +3,7 @@
  *
  * Exits: 13 (12 bytes, HLT), when the monitor does not coalesce them.
  */
-#include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
     .code16
     .globl _start, guest_size

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
 /* PC16550D data sheet, section 8. */
 #define UART_DATA             UART_PORT /* a byte in, a byte out */

@@ -12,7 +12,7 @@
  * All lines are in memory before the first is printed, in the ring's data area even, so that what
  * costs time is the printing alone.
  */
-#include "guests/hypercall.inc"
+#include "guests/x86/hypercall.inc"
 
 #define LINE_SIZE  64
 #define BLOCK      0x40000      /* where the lines are, in memory that is free */

@@ -7,9 +7,9 @@
  * Exits, not coalesced: 45 (44 bytes, HC_EXIT). The interrupt controllers and the timer are in
  * KVM, and so is the wait in HLT.
  */
-#include "guests/hypercall.inc"
-#include "guests/pc.h"
-#include "guests/pic.inc"
+#include "guests/x86/hypercall.inc"
+#include "guests/x86/pc.h"
+#include "guests/x86/pic.inc"
 
 #define CODE    0x08            /* selectors: offsets into the GDT */
 #define DATA    0x10

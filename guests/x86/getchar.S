@@ -6,7 +6,7 @@
  *
  * Exits: 2 a byte (HC_GETCHAR, HC_PUTCHAR) and 2 (HC_GETCHAR, HC_EXIT).
  */
-#include "guests/hypercall.inc"
+#include "guests/x86/hypercall.inc"
 
     .code16
     .globl _start

@@ -4,7 +4,7 @@
  *
  * Exits: 2 (a byte, SHUTDOWN).
  */
-#include "guests/hypercall.h"
+#include "guests/x86/board.h"
 
     .code16
     .globl _start
