@@ -5,11 +5,11 @@
 # Libraries by their -dev packages: their names are the same in every release, and where vmmd is
 # cross-built, it is against these.
 sysroot_packages='busybox-static libc6-dev libevent-dev libjson-c-dev libsystemd-dev libsmartcols-dev
-    libcapstone-dev python3-pytest python3-pytest-timeout'
+    libcapstone-dev libcmocka-dev python3-pytest python3-pytest-timeout'
 
 # Packs a directory as the kernel takes it. Not compressed: the emulated CPU is slow at unpacking.
 pack_archive() {
-    (cd "$1" && find . "${@:2}" -print0 | cpio --null --quiet --create --format newc --owner 0:0)
+    (cd "$1" && find . -print0 | cpio --null --quiet --create --format newc --owner 0:0)
 }
 
 lab_apt_get() {
