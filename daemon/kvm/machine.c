@@ -276,10 +276,20 @@ void machine_conclude(struct machine *machine, struct vcpu *vcpu)
         vcpu_kick_surely(machine->vcpus[0].kick);
 }
 
+void machine_found(struct machine *machine, const struct vcpu *vcpu, bool asleep)
+{
+    if (!asleep || !machine->sleep[vcpu->index].asleep)
+        for (unsigned i = 0; i < machine->config.cpus; i++)
+            machine->sleep[i].times = 0;
+    machine->sleep[vcpu->index].asleep = asleep;
+    if (asleep)
+        machine->sleep[vcpu->index].times++;
+}
+
 bool machine_is_asleep(const struct machine *machine)
 {
     for (unsigned i = 0; i < machine->config.cpus; i++)
-        if (machine->vcpus[i].asleep < 2)
+        if (!machine->sleep[i].asleep || machine->sleep[i].times < 2)
             return false;
     return true;
 }

@@ -68,7 +68,11 @@ struct machine {
     } coalesced;
 
     pthread_mutex_t lock;
-    uint64_t nap_ns;              /* [lock] asked of the vCPU that is out now */
+    uint64_t nap_ns; /* [lock] asked of the vCPU that is out now */
+    struct {
+        bool asleep;              /* so it was found last */
+        unsigned times;           /* since one of them fell asleep: see machine_is_asleep() */
+    } sleep[MACHINE_CPUS_MAX];    /* [lock] of each vCPU */
     unsigned stand_wish;          /* [lock] the owner's last wish that a vCPU stands still for */
     unsigned standing;            /* [lock] how many of them do */
     bool stands;                  /* [lock] all: the owner was told */
@@ -121,8 +125,15 @@ void machine_drain(struct machine *machine);
 /* For vcpu.c; lock held: the guest is at its end, as this vCPU saw first, or too. */
 void machine_conclude(struct machine *machine, struct vcpu *vcpu);
 
-/* For vcpu.c; lock held: whether no vCPU will ever do anything again. A vCPU that was found asleep
- * may have been woken since by one that fell asleep after it; not twice in a row. */
+/* For vcpu.c; lock held: this vCPU was kicked, and was asleep or not: halted, and nothing from
+ * outside can wake it. */
+void machine_found(struct machine *machine, const struct vcpu *vcpu, bool asleep);
+
+/*
+ * Whether no vCPU will ever do anything again. One that was found asleep may have been woken since
+ * by another, and not have come to say so: what counts is that each was found asleep twice since
+ * the last of them fell asleep.
+ */
 bool machine_is_asleep(const struct machine *machine);
 
 /* For vcpu.c: this vCPU stands still, as the owner wishes; it goes on. */

@@ -59,7 +59,7 @@ static void handle_exit(struct vcpu *vcpu)
 
     exit_stats_count_exit(vcpu->machine->stats, reason);
     vcpu->io_done = 0;
-    vcpu->asleep = 0;
+    vcpu->machine->sleep[vcpu->index].asleep = false;
     if (handler)
         handler(vcpu);
     else
@@ -79,8 +79,7 @@ static void handle_run_error(struct vcpu *vcpu, int code)
         exit_stats_count_exit(machine->stats, KVM_EXIT_INTR);
         vcpu_kick_settle(vcpu->kick);
         machine->owner.kicked(machine->owner.context);
-        vcpu->asleep =
-            arch_waits_in_kvm(&machine->config) && arch_is_asleep(vcpu) ? vcpu->asleep + 1 : 0;
+        machine_found(machine, vcpu, arch_waits_in_kvm(&machine->config) && arch_is_asleep(vcpu));
         if (machine_is_asleep(machine))
             guest_end_set(&machine->end, GUEST_END_HALTED, 0,
                           "the guest halted, and takes no interrupt that could wake it");

@@ -22,7 +22,6 @@ struct vcpu {
     unsigned io_done;    /* of an exit's repeats, those that are done: see exit_fn */
     exit_fn again;       /* the exit waits for something from outside, and is tried again then */
     uint64_t nap_ns;     /* to wait before the guest goes on: see machine_nap() */
-    unsigned asleep;     /* times in a row that it was found asleep: see machine_is_asleep() */
     bool paging;         /* [arch] for arch_translate(), from what reads the registers before it */
     bool unfinished;     /* KVM_RUN has something left to do for the exit that was, or to begin */
     pthread_t thread;    /* of all but the first */

@@ -783,6 +783,18 @@ def test_cpus_that_print_at_once_lose_nothing(rpc: Connection) -> None:
     }
 
 
+def test_vm_lives_while_one_of_its_cpus_works(rpc: Connection) -> None:
+    vm = rpc.start(smp(SPIN, 0, then=HALT), cpus=3, **PROTECTED_PC)
+    let_pass(rpc, vm, 1000)
+    assert rpc.get(vm)["state"] == "running"
+
+
+def test_vm_ends_when_all_its_cpus_have_halted_for_good(rpc: Connection) -> None:
+    record = rpc.run(smp(PRINT_CPU + HALT, 2, then=HALT), cpus=3, **PROTECTED_PC)
+    assert (record["state"], record["exit"]["reason"]) == ("exited", "halted")
+    assert sorted(record["data"]) == sorted(b"12")
+
+
 def test_input_wakes_whichever_cpu_waits_for_it(rpc: Connection) -> None:
     vm = rpc.start(smp(ECHO, 0, then=SPIN), cpus=2, **PROTECTED_PC)
     stream = rpc.attach(vm)

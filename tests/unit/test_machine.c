@@ -105,6 +105,71 @@ static void pause_that_did_not_come_about_is_told_to_nobody(void **state)
     assert_int_equal(machine->stood_ns, 0);
 }
 
+/* Kicks each of `cpus` vCPUs, as often as that: all are found asleep. */
+static void find_asleep(struct machine *machine, unsigned cpus, unsigned rounds)
+{
+    for (unsigned round = 0; round < rounds; round++)
+        for (unsigned i = 0; i < cpus; i++)
+            machine_found(machine, &machine->vcpus[i], true);
+}
+
+static void machine_is_asleep_once_all_were_found_so_again_and_again(void **state)
+{
+    for (unsigned cpus = 1; cpus <= 4; cpus++) {
+        struct owned owned;
+        struct machine *machine = set_up(&owned, cpus);
+
+        find_asleep(machine, cpus, 1);
+        assert_false(machine_is_asleep(machine));
+        find_asleep(machine, cpus, 2);
+        assert_true(machine_is_asleep(machine));
+    }
+    (void)state;
+}
+
+static void machine_is_awake_while_one_vcpu_is(void **state)
+{
+    struct owned owned;
+    struct machine *machine = set_up(&owned, 3);
+
+    (void)state;
+    find_asleep(machine, 3, 5);
+    machine_found(machine, &machine->vcpus[1], false);
+    assert_false(machine_is_asleep(machine));
+    find_asleep(machine, 1, 5);
+    machine_found(machine, &machine->vcpus[2], true);
+    assert_false(machine_is_asleep(machine));
+}
+
+static void exit_is_no_sleep(void **state)
+{
+    struct owned owned;
+    struct machine *machine = set_up(&owned, 2);
+
+    (void)state;
+    find_asleep(machine, 2, 5);
+    machine->sleep[0].asleep = false; /* as the handling of an exit does */
+    assert_false(machine_is_asleep(machine));
+}
+
+/* It has woken another before, which the host has not let run since. */
+static void vcpu_that_falls_asleep_makes_the_others_say_anew_that_they_are(void **state)
+{
+    struct owned owned;
+    struct machine *machine = set_up(&owned, 2);
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        machine_found(machine, &machine->vcpus[0], false);
+        machine_found(machine, &machine->vcpus[1], true);
+    }
+    for (unsigned i = 0; i < 5; i++)
+        machine_found(machine, &machine->vcpus[0], true);
+    assert_false(machine_is_asleep(machine));
+    machine_found(machine, &machine->vcpus[1], false);
+    assert_false(machine_is_asleep(machine));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +177,10 @@ int main(void)
         cmocka_unit_test(machine_goes_on_with_the_first_that_does),
         cmocka_unit_test(vcpu_that_has_not_gone_on_yet_does_not_stand_for_the_next_wish),
         cmocka_unit_test(pause_that_did_not_come_about_is_told_to_nobody),
+        cmocka_unit_test(machine_is_asleep_once_all_were_found_so_again_and_again),
+        cmocka_unit_test(machine_is_awake_while_one_vcpu_is),
+        cmocka_unit_test(exit_is_no_sleep),
+        cmocka_unit_test(vcpu_that_falls_asleep_makes_the_others_say_anew_that_they_are),
     };
 
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);
