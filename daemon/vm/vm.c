@@ -203,8 +203,8 @@ int64_t vm_cpu_ns(const struct vm *vm)
 {
     int64_t sum_ns = 0;
 
-    if (!vm->kicks)
-        return -1;
+    if (!vm->kicks || vm_state_is_terminal(vm->state))
+        return -1; /* its threads may be there yet, taking it down: that is not its time */
     for (unsigned i = 0; i < vm->config.cpus; i++) {
         int64_t ns = vcpu_kick_cpu_ns(&vm->kicks[i]);
 
