@@ -48,12 +48,33 @@ static void name_that_just_fits_is_whole_and_a_longer_one_is_cut(void **state)
     assert_string_equal(dump.rows[1].name, "eight88");
 }
 
+static void new_dump_knows_of_no_code(void **state)
+{
+    struct register_dump dump = { 0 };
+
+    (void)state;
+    register_dump_add(&dump, "rip", 0x1000);
+    assert_int_equal(dump.code_size, 0);
+    assert_int_equal(dump.code_bits, 0);
+    assert_int_equal(dump.code_address, 0);
+}
+
+/* An x86 instruction has at most 15 bytes: SDM vol. 2A, section 2.3.11. */
+static void longest_instruction_has_room(void **state)
+{
+    (void)state;
+    assert_true(sizeof(((struct register_dump *)NULL)->code) >= 15);
+    assert_int_equal(sizeof(((struct register_dump *)NULL)->code), REGISTER_DUMP_CODE_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_keep_their_order),
         cmocka_unit_test(full_dump_stays_as_it_is),
         cmocka_unit_test(name_that_just_fits_is_whole_and_a_longer_one_is_cut),
+        cmocka_unit_test(new_dump_knows_of_no_code),
+        cmocka_unit_test(longest_instruction_has_room),
     };
 
     return cmocka_run_group_tests_name("register_dump", tests, NULL, NULL);
