@@ -117,6 +117,8 @@ static enum hypercall_outcome call_read(struct hypercall_device *device, struct 
             break;
         *ret += n;
     }
+    if (*ret == 0 && size > 0)
+        console_starved(device->console);
     return HYPERCALL_RESULT;
 }
 
