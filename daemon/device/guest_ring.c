@@ -62,11 +62,11 @@ int guest_ring_open(struct guest_ring *ring, struct guest_memory *memory, gpa_t 
         return r;
     *ring = (struct guest_ring){
         .memory = memory,
-        .descriptor = address,
         .data = descriptor.data,
         .size = descriptor.size,
         .consumed = consumed,
         .produced = guest_memory_word(memory, address + RING_PRODUCER_AT),
+        .told = guest_memory_word(memory, address + RING_CONSUMER_AT),
     };
     return 0;
 }
@@ -111,7 +111,7 @@ int guest_ring_drain(struct guest_ring *ring, const struct console *console, str
     }
     move(ring, ring->consumed, count, console);
     ring->consumed = produced;
-    (void)guest_memory_write(ring->memory, ring->descriptor + RING_CONSUMER_AT, &produced,
-                             sizeof(produced));
+    /* release: from here on the guest may overwrite what was read */
+    __atomic_store_n(ring->told, produced, __ATOMIC_RELEASE);
     return 0;
 }

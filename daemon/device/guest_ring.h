@@ -18,11 +18,11 @@
 
 struct guest_ring {
     struct guest_memory *memory;
-    gpa_t descriptor;
     gpa_t data;
     uint32_t size;            /* bytes of data; 0: there is no ring */
     uint32_t consumed;        /* bytes ever taken, modulo 2^32 */
     const uint32_t *produced; /* bytes ever written, in the guest's memory */
+    uint32_t *told;           /* `consumed`, there */
 };
 
 /* Takes the ring whose descriptor is at that address, instead of any before. Errors: -EINVAL, and

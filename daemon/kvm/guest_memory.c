@@ -114,11 +114,11 @@ bool guest_memory_holds(const struct guest_memory *memory, gpa_t address, uint64
     return find(memory, address, size) != NULL;
 }
 
-const uint32_t *guest_memory_word(const struct guest_memory *memory, gpa_t address)
+uint32_t *guest_memory_word(const struct guest_memory *memory, gpa_t address)
 {
     unsigned char *at = find(memory, address, sizeof(uint32_t));
 
-    return address % sizeof(uint32_t) == 0 ? (const uint32_t *)(void *)at : NULL;
+    return address % sizeof(uint32_t) == 0 ? (uint32_t *)(void *)at : NULL;
 }
 
 int guest_memory_read(const struct guest_memory *memory, gpa_t address, void *data, size_t size)

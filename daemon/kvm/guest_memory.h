@@ -56,9 +56,11 @@ int guest_memory_add_rom(struct guest_memory *memory, gpa_t base, uint64_t size,
 int guest_memory_add_tables(struct guest_memory *memory, gpa_t base, uint64_t size,
                             struct error *err);
 
-/* A word that the guest writes while others look at it: to be read whole, and never trusted twice.
- * NULL: it is not memory, or not aligned. Valid until guest_memory_deinit(). */
-const uint32_t *guest_memory_word(const struct guest_memory *memory, gpa_t address);
+/* A word that the guest and the VMM use at once: to be read and written whole, by atomic
+ * operations, and never trusted twice. NULL: it is not memory, or not aligned. Valid until
+ * guest_memory_deinit().
+ */
+uint32_t *guest_memory_word(const struct guest_memory *memory, gpa_t address);
 
 /* Whether [address, address + size) lies within one region. */
 bool guest_memory_holds(const struct guest_memory *memory, gpa_t address, uint64_t size);

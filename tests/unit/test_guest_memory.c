@@ -343,6 +343,59 @@ static void ram_that_begins_elsewhere_has_no_hole(void **state)
     guest_memory_deinit(&memory);
 }
 
+static void tables_are_memory_that_the_guest_may_write(void **state)
+{
+    struct guest_memory memory;
+    struct error err;
+    char bytes[2] = "";
+
+    (void)state;
+    map(&memory, 0);
+    assert_int_equal(guest_memory_add_tables(&memory, ROM_BASE, ROM_SIZE, &err), 0);
+    assert_int_equal(guest_memory_write(&memory, ROM_BASE, "t", 1), 0);
+    assert_int_equal(guest_memory_read(&memory, ROM_BASE, bytes, 1), 0);
+    assert_string_equal(bytes, "t");
+    assert_false(memory.regions[1].readonly);
+    assert_int_equal(memory.size, SIZE);
+    assert_int_equal(guest_memory_add_tables(&memory, 0, ROM_SIZE, &err), -EINVAL);
+    assert_string_equal(err.text,
+                        "a region for tables of 8192 bytes at 0x0 would overlap the memory "
+                        "at 0x0");
+    guest_memory_deinit(&memory);
+}
+
+static void word_is_where_the_guest_has_it(void **state)
+{
+    struct guest_memory memory;
+    const uint32_t written = 0x12345678;
+    uint32_t *word, read;
+
+    (void)state;
+    map(&memory, 0x10000);
+    assert_int_equal(guest_memory_write(&memory, 0x10000 + SIZE - 4, &written, 4), 0);
+    word = guest_memory_word(&memory, 0x10000 + SIZE - 4);
+    assert_non_null(word);
+    assert_int_equal(*word, written);
+    *word = 7;
+    assert_int_equal(guest_memory_read(&memory, 0x10000 + SIZE - 4, &read, 4), 0);
+    assert_int_equal(read, 7);
+    guest_memory_deinit(&memory);
+}
+
+static void word_that_is_not_aligned_or_not_memory_is_none(void **state)
+{
+    struct guest_memory memory;
+
+    (void)state;
+    map(&memory, 0x10000);
+    for (unsigned i = 1; i < 4; i++)
+        assert_null(guest_memory_word(&memory, 0x10000 + i));
+    assert_null(guest_memory_word(&memory, 0x10000 - 4));
+    assert_null(guest_memory_word(&memory, 0x10000 + SIZE));
+    assert_null(guest_memory_word(&memory, UINT64_MAX - 3));
+    guest_memory_deinit(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +422,9 @@ int main(void)
         cmocka_unit_test(ram_that_begins_at_0_leaves_a_hole_below_4_gib),
         cmocka_unit_test(ram_up_to_the_hole_is_one_region),
         cmocka_unit_test(ram_that_begins_elsewhere_has_no_hole),
+        cmocka_unit_test(tables_are_memory_that_the_guest_may_write),
+        cmocka_unit_test(word_is_where_the_guest_has_it),
+        cmocka_unit_test(word_that_is_not_aligned_or_not_memory_is_none),
     };
 
     return cmocka_run_group_tests_name("guest_memory", tests, NULL, NULL);
