@@ -17,7 +17,7 @@ from harness.client import Client
 from harness.daemon import Daemon
 from harness.images import HALT, SPIN, STREAM_ENDLESS, print_text
 from harness.rpc import Closed, Connection
-from harness.settings import BOUNDED
+from harness.settings import BOUNDED, SCALE
 from harness.waiting import Deadline, eventually
 
 MIB = 1024 * 1024
@@ -465,8 +465,8 @@ def test_half_closed_client_that_reads_slowly_costs_nothing(
         rpc.ping()
         rpc.stop(vm)
         before = cpu_seconds(daemon.pid)
-        rpc.refused("vm.wait", {"vm": endless, "timeout_ms": 500})
-        assert cpu_seconds(daemon.pid) - before < 0.25
+        rpc.refused("vm.wait", {"vm": endless, "timeout_ms": 500 * SCALE})
+        assert cpu_seconds(daemon.pid) - before < 0.25 * SCALE
         assert len(other.receive()) == 100
         other.expect_end()
 

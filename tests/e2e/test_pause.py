@@ -168,6 +168,8 @@ def test_status_shows_the_instructions_of_a_vm_that_crashed(
     vm = rpc.start(GUESTS / "triplefault.bin")
     rpc.wait(vm)
     shown = vmmctl("status", vm).stdout
-    assert re.search(r"^0x[0-9a-f]+ +([0-9a-f]{2} )+", shown, re.M), shown
+    # on AMD, KVM resets a CPU that shuts down: arch/x86/kvm/svm/svm.c, shutdown_interception()
+    was_reset = re.search(r"\brip +0xfff0\b", shown)
+    assert was_reset or re.search(r"^0x[0-9a-f]+ +([0-9a-f]{2} )+", shown, re.M), shown
     outside = rpc.wait(rpc.start(JUMP_OUT_OF_MEMORY, memory=65536))["id"]
     assert vmmctl("status", "--registers", outside).returncode == 0
