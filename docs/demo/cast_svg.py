@@ -17,7 +17,7 @@ TOGETHER = 0.06  # seconds: what appears within these appears at once
 TOKEN = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b[()].|([\r\n\b])|([^\x00-\x1f\x7f]+)|.", re.S)
 
 STYLE = """\
-text{white-space:pre;font:14px/1 "DejaVu Sans Mono",Menlo,Consolas,"Liberation Mono",monospace;fill:#d6deeb}
+text{white-space:pre;font:14px/1 "DejaVu Sans Mono",Menlo,Consolas,monospace;fill:#d6deeb}
 .t{fill:#8295ab;text-anchor:middle}
 .p{fill:#ffffff;font-weight:bold}
 [class*=a],.s{animation:%gs step-end infinite}

@@ -31,7 +31,7 @@ LAB_PATIENCE = 300  # a lab may have to be built first
 
 PROMPT = r"(^|\n)\$ $"
 LAB_PROMPT = r"\n[^\n]* # (\x1b\[6n)?$"
-CURSOR_QUESTION = "\x1b[6n"  # where it is: busybox asks; when a recording is played, nobody should answer
+CURSOR_QUESTION = "\x1b[6n"  # of busybox; nobody should answer when a recording is played
 CTRL_D = "\x04"
 CTRL_BRACKET = "\x1d"
 

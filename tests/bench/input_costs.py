@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """What waiting for input costs a guest, and how soon it answers a key, by each way of waiting.
 
-First each guest waits for a key that does not come: CPU time of its threads, and exits. Then keys are
-typed, one at a time, and each is timed from vm.input to the notification of vm.output that has it
+First each guest waits for a key that does not come: CPU time of its threads, and exits. Then keys
+are typed, one at a time, and each is timed from vm.input to the vm.output notification that has it
 back. The last row is a guest that only computes, to compare with.
 """
 import json
