@@ -92,9 +92,9 @@ static void image_may_be_loaded_at_0_and_at_the_last_address_of_real_mode(void *
 static void image_may_be_entered_at_its_last_byte(void **state)
 {
     (void)state;
-    assert_loaded(IMAGE_SIZE,
-                  (struct place){ .entry_given = true, .entry = 0x1000 + IMAGE_SIZE - 1 },
-                  (struct boot){ BOOT_REAL, 0x1000 + IMAGE_SIZE - 1, 0x1000, { 0 } });
+    assert_loaded(
+        IMAGE_SIZE, (struct place){ .entry_given = true, .entry = 0x1000 + IMAGE_SIZE - 1 },
+        (struct boot){ .mode = BOOT_REAL, .entry = 0x1000 + IMAGE_SIZE - 1, .stack = 0x1000 });
 }
 
 static void image_is_entered_in_the_mode_asked_for(void **state)
@@ -102,9 +102,11 @@ static void image_is_entered_in_the_mode_asked_for(void **state)
     struct place place = { .mode_given = true, .mode = BOOT_PROTECTED };
 
     (void)state;
-    assert_loaded(IMAGE_SIZE, place, (struct boot){ BOOT_PROTECTED, 0x1000, 0x1000, { 0 } });
+    assert_loaded(IMAGE_SIZE, place,
+                  (struct boot){ .mode = BOOT_PROTECTED, .entry = 0x1000, .stack = 0x1000 });
     place.mode = BOOT_LONG;
-    assert_loaded(IMAGE_SIZE, place, (struct boot){ BOOT_LONG, 0x1000, 0x1000, { 0 } });
+    assert_loaded(IMAGE_SIZE, place,
+                  (struct boot){ .mode = BOOT_LONG, .entry = 0x1000, .stack = 0x1000 });
     place.mode = BOOT_REAL;
     assert_loaded(IMAGE_SIZE, place, real(0x1000));
 }
@@ -116,9 +118,11 @@ static void image_for_another_mode_may_be_loaded_above_64_kib(void **state)
     (void)state;
     place.mode_given = true;
     place.mode = BOOT_PROTECTED;
-    assert_loaded(IMAGE_SIZE, place, (struct boot){ BOOT_PROTECTED, 0x80000, 0x80000, { 0 } });
+    assert_loaded(IMAGE_SIZE, place,
+                  (struct boot){ .mode = BOOT_PROTECTED, .entry = 0x80000, .stack = 0x80000 });
     place.mode = BOOT_LONG;
-    assert_loaded(IMAGE_SIZE, place, (struct boot){ BOOT_LONG, 0x80000, 0x80000, { 0 } });
+    assert_loaded(IMAGE_SIZE, place,
+                  (struct boot){ .mode = BOOT_LONG, .entry = 0x80000, .stack = 0x80000 });
 }
 
 static void image_cannot_be_entered_at_the_reset_vector(void **state)

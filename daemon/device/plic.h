@@ -1,0 +1,49 @@
+/*
+ * PLIC: takes the interrupts of devices to the harts (RISC-V Platform-Level Interrupt Controller
+ * Specification 1.0.0). Sources are level-triggered; context n is hart n in supervisor mode.
+ *
+ * Its registers have 32 bits: they are read and written whole, by one access.
+ *
+ * All functions: with the machine's lock held.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device/interrupt.h"
+
+enum {
+    PLIC_SIZE = 0x4000000,
+    PLIC_SOURCES = 32, /* source 0 is none */
+    PLIC_PRIORITY_MAX = 7,
+    PLIC_CONTEXTS_MAX = 16,
+};
+
+struct plic_context {
+    struct interrupt_line output; /* its irq is the context's number */
+    bool level;                   /* of the output */
+    uint32_t enabled;             /* a bit for each source */
+    uint32_t threshold;
+};
+
+struct plic {
+    uint32_t priorities[PLIC_SOURCES];
+    uint32_t levels;  /* of the sources, a bit each */
+    uint32_t pending; /* waits to be claimed */
+    uint32_t claimed; /* and not completed: its gateway lets no other through */
+    uint32_t latch;   /* the register that is being read, a byte at a time */
+    unsigned context_count;
+    struct plic_context contexts[PLIC_CONTEXTS_MAX];
+};
+
+/* set: raises or lowers the external interrupt of the hart of that number. */
+void plic_init(struct plic *plic, unsigned context_count,
+               void (*set)(void *context, unsigned hart, bool level), void *context);
+
+/* A device's line has changed: a struct interrupt_line's function. */
+void plic_set(void *plic, unsigned source, bool level);
+
+/* A struct bus_range's functions. */
+uint8_t plic_read(void *plic, uint64_t offset);
+void plic_write(void *plic, uint64_t offset, uint64_t value, unsigned size);
