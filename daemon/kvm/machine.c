@@ -211,7 +211,9 @@ static void *vcpu_thread_main(void *argument)
     sem_post(&machine->vcpu_made);
     schedule_background();
     vcpu_run(vcpu);
+    pthread_mutex_lock(&machine->lock); /* devices of others may interrupt it */
     vcpu_deinit(vcpu);
+    pthread_mutex_unlock(&machine->lock);
     return NULL;
 }
 
