@@ -16,12 +16,14 @@
 enum board_kind {
     BOARD_BARE, /* what a guest needs to print, to read and to end; no interrupt controller */
     BOARD_PC,   /* x86: what kernels expect around them */
+    BOARD_VIRT, /* riscv64: likewise */
 };
 
 /* The one that kernels of this architecture expect. */
 extern const enum board_kind board_of_kernels;
 
 struct board;
+struct boot;
 struct machine;
 
 struct board_config {
@@ -31,6 +33,8 @@ struct board_config {
     const struct console *console; /* where the guest prints and reads */
     struct post_codes *post;       /* where its POST codes go */
     struct note *ring_note;        /* why an output ring of its was refused or ended */
+    struct boot *boot;             /* to board_new() alone: it may add arguments */
+    const char *command_line;      /* likewise: for a device tree */
     uint64_t vm_id;                /* for the log */
     const char *vm_name;
 };

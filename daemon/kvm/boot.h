@@ -7,10 +7,11 @@
 #include "kvm/guest_memory.h"
 
 enum boot_mode {
-    BOOT_REAL,      /* x86: 16-bit real mode, all segments 0 */
-    BOOT_PROTECTED, /* x86: 32-bit, flat segments of 4 GiB, paging off, A20 on, interrupts off */
-    BOOT_LONG,      /* x86: 64-bit, the first 4 GiB mapped to themselves, interrupts off */
-    BOOT_RESET,     /* x86: as after a reset, at F000:FFF0, which is just below 4 GiB */
+    BOOT_REAL,       /* x86: 16-bit real mode, all segments 0 */
+    BOOT_PROTECTED,  /* x86: 32-bit, flat segments of 4 GiB, paging off, A20 on, interrupts off */
+    BOOT_LONG,       /* x86: 64-bit, the first 4 GiB mapped to themselves, interrupts off */
+    BOOT_RESET,      /* x86: as after a reset, at F000:FFF0, which is just below 4 GiB */
+    BOOT_SUPERVISOR, /* riscv64: paging and interrupts off */
 };
 
 enum { BOOT_ARGUMENTS = 3 };
@@ -22,6 +23,11 @@ struct boot {
 
     /* what some formats hand over, in registers that the architecture names; 0 else */
     uint64_t arguments[BOOT_ARGUMENTS];
+
+    /* where the board's device tree is to say that an initrd is; size 0: there is none to tell of
+     */
+    gpa_t initrd;
+    uint64_t initrd_size;
 };
 
 /* The word of the wire and of records: "real". */

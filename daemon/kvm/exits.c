@@ -37,6 +37,7 @@ static const char *const names[] = {
     [KVM_EXIT_X86_BUS_LOCK] = "x86_bus_lock",
     [KVM_EXIT_XEN] = "xen",
     [KVM_EXIT_RISCV_SBI] = "riscv_sbi",
+    [36] = "riscv_csr", /* KVM_EXIT_RISCV_CSR, which headers before Linux 6.5 lack */
 };
 
 const char *exit_reason_to_string(uint32_t reason)

@@ -80,6 +80,9 @@ static void handle_run_error(struct vcpu *vcpu, int code)
         vcpu_kick_settle(vcpu->kick);
         machine->owner.kicked(machine->owner.context);
         machine_found(machine, vcpu, arch_waits_in_kvm(&machine->config) && arch_is_asleep(vcpu));
+        if (arch_is_lost(vcpu))
+            guest_end_set(&machine->end, GUEST_END_SHUTDOWN, 0,
+                          "the guest's CPU can only fault: it cannot fetch its trap handler");
         if (machine_is_asleep(machine))
             guest_end_set(&machine->end, GUEST_END_HALTED, 0,
                           "the guest halted, and takes no interrupt that could wake it");

@@ -31,11 +31,12 @@
 static const char *const format_words[] = {
     "auto", "flat", "rom", "multiboot", "elf", "linux", NULL
 }; /* enum image_format */
-static const char *const mode_words[] = { "auto", "real", "protected", "long", NULL };
-static const char *const machine_words[] = { "auto", "bare", "pc", NULL };
+static const char *const mode_words[] = { "auto", "real", "protected", "long", "supervisor", NULL };
+static const char *const machine_words[] = { "auto", "bare", "pc", "virt", NULL };
 
-static const enum boot_mode modes[] = { BOOT_REAL, BOOT_REAL, BOOT_PROTECTED, BOOT_LONG };
-static const enum board_kind boards[] = { BOARD_BARE, BOARD_BARE, BOARD_PC };
+static const enum boot_mode modes[] = { BOOT_REAL, BOOT_REAL, BOOT_PROTECTED, BOOT_LONG,
+                                        BOOT_SUPERVISOR };
+static const enum board_kind boards[] = { BOARD_BARE, BOARD_BARE, BOARD_PC, BOARD_VIRT };
 
 struct start_params {
     struct rpc_image image;

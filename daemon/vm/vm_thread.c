@@ -149,20 +149,18 @@ static int make_machine(struct vm *vm, struct guest *guest, enum board_kind boar
     return r;
 }
 
-static int make_board(struct vm *vm, struct guest *guest, enum board_kind board, bool firmware,
+/* wanted: what the image has a say in. */
+static int make_board(struct vm *vm, struct guest *guest, const struct board_config *wanted,
                       struct error *err)
 {
-    const struct board_config config = {
-        .kind = board,
-        .firmware = firmware,
-        .coalesce = vm->config.coalesce,
-        .console = &guest->console,
-        .post = &vm->file->header->post,
-        .ring_note = &vm->file->header->ring_note,
-        .vm_id = vm->record.id,
-        .vm_name = vm->record.name,
-    };
+    struct board_config config = *wanted;
 
+    config.coalesce = vm->config.coalesce;
+    config.console = &guest->console;
+    config.post = &vm->file->header->post;
+    config.ring_note = &vm->file->header->ring_note;
+    config.vm_id = vm->record.id;
+    config.vm_name = vm->record.name;
     guest->console = (struct console){
         .write = append_output,
         .read = take_input,
@@ -189,6 +187,7 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
                          struct error *err)
 {
     struct image_kind kind;
+    struct board_config wanted;
     enum board_kind board;
     struct boot boot;
     int r;
@@ -209,7 +208,13 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
         return r;
     describe(vm, &kind, &boot, board);
     vm->outcome.machine.waits_in_kvm = arch_waits_in_kvm(&guest->machine.config);
-    r = make_board(vm, guest, board, kind.format == IMAGE_ROM, err);
+    wanted = (struct board_config){
+        .kind = board,
+        .firmware = kind.format == IMAGE_ROM,
+        .boot = &boot,
+        .command_line = request->append,
+    };
+    r = make_board(vm, guest, &wanted, err);
     return r < 0 ? r : machine_boot(&guest->machine, &boot, err);
 }
 

@@ -50,6 +50,8 @@ static void require_sane(const struct fuzz_image *fuzz)
         REQUIRE(guest_memory_holds(&fuzz->memory, 0xfffffff0, 16));
         REQUIRE(guest_memory_holds(&fuzz->memory, 0xffff0, 16));
         return;
+    case BOOT_SUPERVISOR:
+        REQUIRE(false);
     }
     REQUIRE(guest_memory_holds(&fuzz->memory, boot->entry, 1));
     REQUIRE(guest_memory_holds(&fuzz->memory, boot->stack, 0));

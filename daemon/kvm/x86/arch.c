@@ -233,7 +233,8 @@ int arch_boot_vcpu(struct vcpu *vcpu, const struct boot *boot, struct error *err
     case BOOT_LONG:
         enter_long_mode(&sync->sregs);
         break;
-    case BOOT_RESET: /* segments are as reset left them */
+    case BOOT_SUPERVISOR: /* another architecture's */
+    case BOOT_RESET:      /* segments are as reset left them */
         break;
     }
     sync->regs = (struct kvm_regs){

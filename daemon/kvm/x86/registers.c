@@ -124,6 +124,13 @@ bool arch_is_asleep(struct vcpu *vcpu)
     }
 }
 
+/* It shuts down, which is an exit. */
+bool arch_is_lost(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
 static void dump_general(const struct kvm_regs *regs, struct register_dump *ret)
 {
     const struct {

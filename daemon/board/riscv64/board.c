@@ -1,0 +1,183 @@
+/*
+ * The board of a riscv64 guest, at the addresses of QEMU's virt machine. A bare one has what it
+ * needs to print, to read and to end; "virt" has an interrupt controller besides, and a device
+ * tree.
+ */
+#include "board/board.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+
+#include <linux/kvm.h>
+
+#include "board/riscv64/device_tree.h"
+#include "device/finisher.h"
+#include "device/hypercall.h"
+#include "device/plic.h"
+#include "device/uart16550.h"
+#include "guests/riscv64/board.h"
+#include "kvm/machine.h"
+#include "kvm/riscv64/boot_registers.h"
+#include "kvm/riscv64/hart.h"
+#include "util/cleanup.h"
+
+const enum board_kind board_of_kernels = BOARD_VIRT;
+
+enum { SEED_SIZE = 32 };
+
+struct board {
+    struct machine *machine;
+    struct uart16550 uart;
+    struct hypercall_device hypercalls;
+    struct finisher finisher;
+    struct plic plic;
+};
+
+/* The external interrupt of a hart. A vCPU that is not there any more has no descriptor. */
+static void set_external(void *context, unsigned hart, bool level)
+{
+    const struct machine *machine = context;
+    struct kvm_interrupt interrupt = {
+        .irq = (uint32_t)(level ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET),
+    };
+
+    (void)ioctl(machine->vcpus[hart].fd, KVM_INTERRUPT, &interrupt);
+}
+
+static void init_devices(struct board *board, const struct board_config *config)
+{
+    struct machine *machine = board->machine;
+    const struct interrupt_line uart_irq = {
+        .set = machine->config.interrupts ? plic_set : NULL,
+        .context = &board->plic,
+        .irq = UART_IRQ,
+    };
+
+    plic_init(&board->plic, machine->config.cpus, set_external, machine);
+    uart16550_init(&board->uart, config->console, &uart_irq);
+    board->hypercalls = (struct hypercall_device){
+        .console = config->console,
+        .stats = machine->stats,
+        .end = &machine->end,
+        .kick = machine->vcpus[0].kick,
+        .vm_id = config->vm_id,
+        .vm_name = config->vm_name,
+        .ring_note = config->ring_note,
+    };
+    board->finisher.end = &machine->end;
+}
+
+static void place_devices(struct board *board)
+{
+    struct machine *machine = board->machine;
+
+    bus_add(&machine->mmio, (struct bus_range){ UART_ADDRESS, UART16550_REGISTERS, uart16550_read,
+                                                uart16550_write, NULL, &board->uart });
+    bus_add(&machine->mmio, (struct bus_range){ FINISHER_ADDRESS, FINISHER_SIZE, finisher_read,
+                                                NULL, finisher_write, &board->finisher });
+    if (machine->config.interrupts)
+        bus_add(&machine->mmio, (struct bus_range){ PLIC_ADDRESS, PLIC_SIZE, plic_read, NULL,
+                                                    plic_write, &board->plic });
+}
+
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+/* At the end of memory, which loaders leave free unless the file says otherwise. */
+static int place_device_tree(struct guest_memory *memory, const unsigned char *bytes, gpa_t *ret,
+                             struct error *err)
+{
+    gpa_t at = memory->base + memory->size - DEVICE_TREE_SIZE_MAX;
+    _cleanup_free_ unsigned char *there = malloc(DEVICE_TREE_SIZE_MAX);
+
+    if (!there)
+        return error_set(err, -ENOMEM, "out of memory");
+    if (guest_memory_read(memory, at, there, DEVICE_TREE_SIZE_MAX) < 0 ||
+        !is_zero(there, DEVICE_TREE_SIZE_MAX))
+        return error_set(err, -ENOEXEC,
+                         "the image reaches into the last %d bytes of memory, where the device "
+                         "tree goes; give it more memory, or machine 'bare'",
+                         DEVICE_TREE_SIZE_MAX);
+    *ret = at;
+    return guest_memory_write(memory, at, bytes, DEVICE_TREE_SIZE_MAX);
+}
+
+static int describe_machine(struct machine *machine, const struct board_config *config,
+                            struct error *err)
+{
+    _cleanup_free_ unsigned char *bytes = calloc(1, DEVICE_TREE_SIZE_MAX);
+    unsigned char seed[SEED_SIZE];
+    struct hart_description hart;
+    struct device_tree tree;
+    int r;
+
+    if (!bytes)
+        return error_set(err, -ENOMEM, "out of memory");
+    hart_describe(&machine->vcpus[0], &hart);
+    tree = (struct device_tree){
+        .memory_base = machine->memory.base,
+        .memory_size = machine->memory.size,
+        .harts = machine->config.cpus,
+        .timebase_hz = hart.timebase_hz,
+        .isa = hart.isa,
+        .mmu = hart.mmu,
+        .command_line = config->command_line,
+        .initrd = config->boot->initrd,
+        .initrd_size = config->boot->initrd_size,
+        .seed = getrandom(seed, sizeof(seed), GRND_NONBLOCK) == SEED_SIZE ? seed : NULL,
+        .seed_size = sizeof(seed),
+    };
+    r = device_tree_build(&tree, bytes, err);
+    if (r == 0)
+        r = place_device_tree(&machine->memory, bytes, &config->boot->arguments[BOOT_A1], err);
+    return r;
+}
+
+int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
+              struct error *err)
+{
+    struct board *board;
+    int r;
+
+    r = config->kind == BOARD_VIRT ? describe_machine(machine, config, err) : 0;
+    if (r < 0)
+        return r;
+    board = calloc(1, sizeof(*board));
+    if (!board)
+        return error_set(err, -ENOMEM, "out of memory");
+    board->machine = machine;
+    init_devices(board, config);
+    place_devices(board);
+    machine->hypercall = hypercall_device_call;
+    machine->hypercall_device = &board->hypercalls;
+    if (config->coalesce)
+        machine_coalesce(machine, IO_SPACE_MEMORY, UART_ADDRESS);
+    *ret = board;
+    return 0;
+}
+
+struct board *board_free(struct board *board)
+{
+    free(board);
+    return NULL;
+}
+
+void board_receive(struct board *board)
+{
+    uart16550_receive(&board->uart);
+}
+
+void board_drain(struct board *board)
+{
+    hypercall_device_drain(&board->hypercalls);
+    /* what KVM gathers, it does not interrupt for: a guest that waits to be told that a byte is out
+     * would wait for the next exit */
+    if (board->machine->coalesced.space && board->uart.irq.set &&
+        uart16550_tells_transmitted(&board->uart))
+        machine_stop_coalescing(board->machine);
+}

@@ -1,0 +1,130 @@
+/*
+ * Exits of riscv64 guests (api.rst section 5, "The kvm_run structure").
+ */
+#include <linux/kvm.h>
+
+#include "guests/hypercall.h"
+#include "guests/riscv64/board.h"
+#include "kvm/arch.h"
+#include "kvm/machine.h"
+#include "kvm/riscv64/sbi.h"
+
+/* a0 and a1 of the guest, once it goes on. */
+static void answer(struct vcpu *vcpu, long error, uint64_t value)
+{
+    vcpu->run->riscv_sbi.ret[0] = (unsigned long)error;
+    vcpu->run->riscv_sbi.ret[1] = value;
+}
+
+/* The hypercall that the guest asks for; for the debug console's functions there is one each.
+ * False: the SBI has no such function here. */
+static bool find_number(const struct kvm_run *run, unsigned *ret)
+{
+    static const unsigned console[DBCN_FUNCTIONS] = {
+        [DBCN_CONSOLE_WRITE] = HC_WRITE,
+        [DBCN_CONSOLE_READ] = HC_READ,
+        [DBCN_CONSOLE_WRITE_BYTE] = HC_PUTCHAR,
+    };
+    uint64_t function = run->riscv_sbi.function_id;
+
+    switch (run->riscv_sbi.extension_id) {
+    case HYPERCALL_EXTENSION:
+        *ret = (unsigned)function;
+        return function <= UINT8_MAX;
+    case SBI_EXTENSION_DBCN:
+        if (function < DBCN_FUNCTIONS)
+            *ret = console[function];
+        return function < DBCN_FUNCTIONS;
+    }
+    return false;
+}
+
+static void exit_hypercall(struct vcpu *vcpu)
+{
+    struct machine *machine = vcpu->machine;
+    struct hypercall call = { .argument = vcpu->run->riscv_sbi.args[0] };
+    uint64_t result = 0;
+
+    vcpu->again = NULL;
+    if (!find_number(vcpu->run, &call.number)) {
+        answer(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+        return;
+    }
+    switch (machine->hypercall(machine->hypercall_device, vcpu, &call, &result)) {
+    case HYPERCALL_DONE:
+        answer(vcpu, SBI_SUCCESS, 0);
+        break;
+    case HYPERCALL_RESULT:
+    case HYPERCALL_BYTE:
+        answer(vcpu, SBI_SUCCESS, result);
+        break;
+    case HYPERCALL_END:
+        answer(vcpu, SBI_SUCCESS, UINT64_MAX);
+        break;
+    case HYPERCALL_REFUSED:
+        answer(vcpu, SBI_ERR_INVALID_PARAM, 0);
+        break;
+    case HYPERCALL_UNKNOWN:
+        answer(vcpu, SBI_ERR_NOT_SUPPORTED, 0);
+        break;
+    case HYPERCALL_WAIT:
+        vcpu->again = exit_hypercall;
+        break;
+    }
+}
+
+static void exit_sbi(struct vcpu *vcpu)
+{
+    const struct kvm_run *run = vcpu->run;
+
+    if (run->riscv_sbi.extension_id == HYPERCALL_EXTENSION &&
+        run->riscv_sbi.function_id == HYPERCALL_VERSION_FUNCTION)
+        answer(vcpu, SBI_SUCCESS, HYPERCALL_ABI_VERSION);
+    else
+        exit_hypercall(vcpu);
+}
+
+/* KVM leaves only what needs us: that nothing here does. */
+static void exit_csr(struct vcpu *vcpu)
+{
+    guest_end_set(&vcpu->machine->end, GUEST_END_ERROR, 0,
+                  "the guest accessed CSR 0x%03lx, which vmmd does not have",
+                  vcpu->run->riscv_csr.csr_num);
+}
+
+/* The SBI's system reset: specification, chapter 10; the reason is in data[0]. */
+static void exit_system_event(struct vcpu *vcpu)
+{
+    const struct kvm_run *run = vcpu->run;
+    struct guest_end *end = &vcpu->machine->end;
+    bool failed = run->system_event.ndata > 0 && run->system_event.data[0] != 0;
+
+    switch (run->system_event.type) {
+    case KVM_SYSTEM_EVENT_SHUTDOWN:
+        guest_end_set(end, GUEST_END_GUEST_EXIT, failed,
+                      failed ? "the guest shut the machine down, for it had failed"
+                             : "the guest shut the machine down");
+        break;
+    case KVM_SYSTEM_EVENT_RESET:
+        guest_end_set(end, GUEST_END_GUEST_EXIT, 0, "the guest reset the machine (SBI)");
+        break;
+    case KVM_SYSTEM_EVENT_CRASH:
+        guest_end_set(end, GUEST_END_SHUTDOWN, 0, "the guest crashed, as it says itself");
+        break;
+    default:
+        guest_end_set(end, GUEST_END_ERROR, 0, "the guest made system event %u, which is unknown",
+                      run->system_event.type);
+        break;
+    }
+}
+
+const exit_fn arch_exit_table[] = {
+    [KVM_EXIT_MMIO] = exit_mmio,
+    [KVM_EXIT_FAIL_ENTRY] = exit_fail_entry,
+    [KVM_EXIT_INTERNAL_ERROR] = exit_internal_error,
+    [KVM_EXIT_SYSTEM_EVENT] = exit_system_event,
+    [KVM_EXIT_RISCV_SBI] = exit_sbi,
+    [KVM_EXIT_RISCV_CSR] = exit_csr,
+};
+
+const size_t arch_exit_count = sizeof(arch_exit_table) / sizeof(arch_exit_table[0]);

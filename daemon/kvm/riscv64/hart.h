@@ -1,0 +1,17 @@
+/*
+ * Hart: what a guest is told of its vCPUs, which are all alike.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct vcpu;
+
+struct hart_description {
+    uint64_t timebase_hz; /* of the time CSR */
+    char isa[160];        /* "rv64imafdc_zba": as a device tree has it */
+    const char *mmu;      /* "riscv,sv39": the largest address space */
+};
+
+/* The vCPU's thread, before it runs. */
+void hart_describe(const struct vcpu *vcpu, struct hart_description *ret);
