@@ -5,7 +5,9 @@ build='build-riscv64'
 kernel_package=linux-image-riscv64
 triplet=riscv64-linux-gnu
 kernel_modules='virtio_console kvm' # virtio_pci is built in
-image_packages=''
+# For the device tree of the guests' board; and for the atomics that gcc has no instructions for before
+# version 13.
+image_packages='libfdt-dev libatomic1'
 # With the Sstc of QEMU 7.2 one guest timer in a thousand never fires.
 qemu=(qemu-system-riscv64 -machine virt -cpu "rv64,h=true,sstc=false")
 
