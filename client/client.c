@@ -1,9 +1,13 @@
 #include "client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "exit_code.h"
 #include "field.h"
@@ -17,6 +21,22 @@ void client_deinit(struct client *client)
     client->connection = connection_free(client->connection);
 }
 
+/* How a user comes to be among those who may connect to a socket. */
+static void report_hint_for_access(const char *subject, const char *path)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    const struct group *group = NULL;
+    struct stat st;
+
+    if (stat(path, &st) == 0 && (st.st_mode & S_IWGRP) != 0)
+        group = getgrgid(st.st_gid);
+    if (group && user)
+        report_hint("%s is for the group '%s': 'usermod -aG %s %s', as root, then log in anew",
+                    subject, group->gr_name, group->gr_name, user->pw_name);
+    else
+        report_hint("%s is for others: 'ls -l %s' shows whose it is", subject, path);
+}
+
 static int connect_named(struct client *client, const char *path)
 {
     struct error err;
@@ -25,7 +45,7 @@ static int connect_named(struct client *client, const char *path)
         return EXIT_CODE_OK;
     report("%s", err.text);
     if (err.code == -EACCES)
-        report_hint("'ls -l %s' shows whose it is; its group may use it too", path);
+        report_hint_for_access("it", path);
     else
         report_hint("'vmmd --socket %s' starts one there; without --socket and $VMMD_SOCKET there "
                     "is a private one",
@@ -52,8 +72,7 @@ static int connect_found(struct client *client)
     else if (err.code == -ECHILD)
         report_hint("'%s/vmmd.log' says more", directory);
     if (system == -EACCES)
-        report_hint("the system's vmmd at '" SOCKET_PATH_SYSTEM "' is for others; its group may "
-                    "use it");
+        report_hint_for_access("the system's vmmd at '" SOCKET_PATH_SYSTEM "'", SOCKET_PATH_SYSTEM);
     return EXIT_CODE_NO_DAEMON;
 }
 
