@@ -28,7 +28,7 @@ static void add_region(struct guest_memory *memory, const struct guest_region *r
 int guest_memory_init(struct guest_memory *memory, gpa_t base, uint64_t size, struct error *err)
 {
     uint64_t low = base == 0 && size > GUEST_HOLE_START ? GUEST_HOLE_START : size;
-    unsigned char *host;
+    unsigned char *host = NULL; /* gcc cannot tell that map() sets it */
     int r;
 
     r = map(size, &host, err);
@@ -60,7 +60,7 @@ static int add(struct guest_memory *memory, const char *what, gpa_t base, uint64
                bool readonly, struct error *err)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    unsigned char *host;
+    unsigned char *host = NULL; /* gcc cannot tell that map() sets it */
     int r;
 
     if (size == 0 || size % page != 0 || base % page != 0 || base + (size - 1) < base)
