@@ -8,10 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
-
-#include <linux/kvm.h>
 
 #include "board/riscv64/device_tree.h"
 #include "device/finisher.h"
@@ -36,15 +33,11 @@ struct board {
     struct plic plic;
 };
 
-/* The external interrupt of a hart. A vCPU that is not there any more has no descriptor. */
 static void set_external(void *context, unsigned hart, bool level)
 {
     const struct machine *machine = context;
-    struct kvm_interrupt interrupt = {
-        .irq = (uint32_t)(level ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET),
-    };
 
-    (void)ioctl(machine->vcpus[hart].fd, KVM_INTERRUPT, &interrupt);
+    hart_interrupt(&machine->vcpus[hart], level);
 }
 
 static void init_devices(struct board *board, const struct board_config *config)

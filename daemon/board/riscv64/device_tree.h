@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 #include "kvm/guest_memory.h"
+#include "kvm/riscv64/boot_registers.h"
 #include "util/error.h"
 
-enum { DEVICE_TREE_SIZE_MAX = 0x10000 };
+enum { DEVICE_TREE_SIZE_MAX = BOOT_TREE_ROOM };
 
 /* What is told beside the board's devices, which are always the same. */
 struct device_tree {

@@ -6,9 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-
-#include <linux/kvm.h>
 
 #include "board/x86/acpi_tables.h"
 #include "board/x86/mp_table.h"
@@ -24,6 +21,7 @@
 #include "guests/hypercall.h"
 #include "guests/x86/board.h"
 #include "kvm/machine.h"
+#include "kvm/x86/irq.h"
 #include "util/clock.h"
 
 /* Where PCs have them. */
@@ -55,14 +53,9 @@ struct board {
     struct fw_cfg fw_cfg;
 };
 
-/* Of the controllers in the kernel. */
 static void set_irq(void *context, unsigned irq, bool level)
 {
-    const struct machine *machine = context;
-    struct kvm_irq_level line = { .irq = irq, .level = level };
-
-    /* api.rst section 4.25: it can fail only for a controller that is not there */
-    (void)ioctl(machine->vm_fd, KVM_IRQ_LINE, &line);
+    irq_set(context, irq, level);
 }
 
 static struct interrupt_line irq_line(struct machine *machine, unsigned irq)

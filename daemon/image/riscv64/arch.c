@@ -5,9 +5,9 @@
 
 #include <elf.h>
 
-#include "board/riscv64/device_tree.h"
 #include "guests/riscv64/board.h"
 #include "image/riscv64/formats.h"
+#include "kvm/riscv64/boot_registers.h"
 
 const struct image_mode arch_image_modes[] = { { BOOT_SUPERVISOR, "supervisor", UINT64_MAX } };
 const size_t arch_image_mode_count = sizeof(arch_image_modes) / sizeof(arch_image_modes[0]);
@@ -19,13 +19,12 @@ const size_t arch_elf_target_count = sizeof(arch_elf_targets) / sizeof(arch_elf_
 
 static gpa_t device_tree_start(const struct guest_memory *memory)
 {
-    return memory->base + memory->size - DEVICE_TREE_SIZE_MAX;
+    return memory->base + memory->size - BOOT_TREE_ROOM;
 }
 
 size_t arch_reserve(const struct guest_memory *memory, struct layout_range *ret)
 {
-    ret[0] =
-        (struct layout_range){ device_tree_start(memory), DEVICE_TREE_SIZE_MAX, "the device tree" };
+    ret[0] = (struct layout_range){ device_tree_start(memory), BOOT_TREE_ROOM, "the device tree" };
     return 1;
 }
 

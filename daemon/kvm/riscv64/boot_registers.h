@@ -6,3 +6,6 @@
 
 /* Indices of struct boot's arguments. */
 enum { BOOT_A0, BOOT_A1 };
+
+/* Bytes at the end of memory that are the device tree's. */
+enum { BOOT_TREE_ROOM = 0x10000 };

@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "kvm/riscv64/one_reg.h"
+#include "kvm/vcpu.h"
 
 /* Single letters first, in the order of the Unprivileged manual's "ISA Extension Naming
  * Conventions". Those that ask for more than a name in the device tree are left out. */
@@ -60,4 +62,14 @@ void hart_describe(const struct vcpu *vcpu, struct hart_description *ret)
     (void)one_reg_get(vcpu, ONE_REG_TIMER(frequency), &ret->timebase_hz);
     describe_isa(vcpu, ret->isa, sizeof(ret->isa));
     ret->mmu = describe_mmu(vcpu);
+}
+
+void hart_interrupt(const struct vcpu *vcpu, bool level)
+{
+    struct kvm_interrupt interrupt = {
+        .irq = (uint32_t)(level ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET),
+    };
+
+    /* api.rst section 4.16; the one vCPU ioctl that may come from another thread */
+    (void)ioctl(vcpu->fd, KVM_INTERRUPT, &interrupt);
 }

@@ -1,8 +1,9 @@
 /*
- * Hart: what a guest is told of its vCPUs, which are all alike.
+ * Hart: what a guest is told of its vCPUs, which are all alike, and the wire that interrupts them.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vcpu;
@@ -15,3 +16,7 @@ struct hart_description {
 
 /* The vCPU's thread, before it runs. */
 void hart_describe(const struct vcpu *vcpu, struct hart_description *ret);
+
+/* Raises or lowers its external interrupt. One that is gone is left alone. Any of the machine's
+ * threads, lock held. */
+void hart_interrupt(const struct vcpu *vcpu, bool level);
