@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "image/arch.h"
@@ -16,6 +17,19 @@ static const struct image_mode *find_mode(const struct image_request *request)
     return NULL;
 }
 
+static int refuse_mode(enum boot_mode mode, struct error *err)
+{
+    char names[64] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < arch_image_mode_count; i++)
+        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+                                   i > 0 ? ", " : "", arch_image_modes[i].name);
+    return error_set_about(err, "mode", -EINVAL,
+                           "a flat image cannot be entered in mode '%s' here; accepted: %s",
+                           boot_mode_to_string(mode), names);
+}
+
 static int check_fit(const struct image_file *image, gpa_t load, const struct guest_memory *memory,
                      struct error *err)
 {
@@ -24,8 +38,8 @@ static int check_fit(const struct image_file *image, gpa_t load, const struct gu
     if (!guest_memory_holds(memory, load, image->size))
         return error_set(err, -ENOEXEC,
                          "the image's %" PRIu64 " bytes at 0x%" PRIx64
-                         " do not fit the guest's memory of %" PRIu64 " bytes",
-                         image->size, load, memory->size);
+                         " do not fit the guest's memory of %" PRIu64 " bytes at 0x%" PRIx64,
+                         image->size, load, memory->size, memory->base);
     return 0;
 }
 
@@ -56,7 +70,7 @@ static int load_flat(const struct image_request *request, struct guest_memory *m
     int r;
 
     if (!mode)
-        return error_set_about(err, "mode", -EINVAL, "a flat image cannot be entered in that mode");
+        return refuse_mode(request->mode, err);
     r = check_fit(image, load, memory, err);
     if (r == 0)
         r = check_entry(image, load, entry, mode, what, err);

@@ -132,7 +132,8 @@ static void image_cannot_be_entered_at_the_reset_vector(void **state)
     (void)state;
     init(&fixture, &(struct place){ .mode_given = true, .mode = BOOT_RESET });
     image_fixture_refuse_parameter(&fixture, IMAGE_FLAT, "mode",
-                                   "a flat image cannot be entered in that mode");
+                                   "a flat image cannot be entered in mode 'reset' here; accepted: "
+                                   "real, protected, long");
     image_fixture_deinit(&fixture);
 }
 
@@ -178,10 +179,10 @@ static void image_larger_than_memory_is_refused(void **state)
     (void)state;
     assert_refused(MEMORY_SIZE - 0x1000 + 1, at(0x1000),
                    "the image's 1044481 bytes at 0x1000 do not fit the guest's memory of 1048576 "
-                   "bytes");
+                   "bytes at 0x0");
     assert_refused(UINT64_MAX, at(0x1000),
                    "the image's 18446744073709551615 bytes at 0x1000 do not fit the guest's memory "
-                   "of 1048576 bytes");
+                   "of 1048576 bytes at 0x0");
 }
 
 static void load_address_outside_of_memory_is_refused(void **state)
@@ -189,7 +190,7 @@ static void load_address_outside_of_memory_is_refused(void **state)
     (void)state;
     assert_refused(IMAGE_SIZE, at(UINT64_MAX),
                    "the image's 16 bytes at 0xffffffffffffffff do not fit the guest's memory of "
-                   "1048576 bytes");
+                   "1048576 bytes at 0x0");
 }
 
 static void image_may_fill_memory_exactly(void **state)

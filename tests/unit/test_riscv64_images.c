@@ -57,7 +57,8 @@ static void modes_of_other_architectures_are_refused(void **state)
     fixture.request.mode_given = true;
     fixture.request.mode = BOOT_REAL;
     image_fixture_refuse_parameter(&fixture, IMAGE_FLAT, "mode",
-                                   "a flat image cannot be entered in that mode");
+                                   "a flat image cannot be entered in mode 'real' here; accepted: "
+                                   "supervisor");
     image_fixture_deinit(&fixture);
 }
 
