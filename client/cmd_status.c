@@ -102,12 +102,13 @@ static void print_registers(struct json_object *registers)
 static void print_record(struct json_object *record)
 {
     _cleanup_(block_freep) struct block *block = block_new();
+    const char *image = field_text(record, "image"); /* "": the client gave no name */
 
     block_line(block, "id", "%" PRId64, field_integer(record, "id"));
     block_line(block, "name", "%s", field_text(record, "name"));
     block_line(block, "state", "%s", field_text(record, "state"));
     block_exit(block, field_get(record, "exit"));
-    block_line(block, "image", "%s, %" PRId64 " bytes, %s, %s mode", field_text(record, "image"),
+    block_line(block, "image", "%s%s%" PRId64 " bytes, %s, %s mode", image, *image ? ", " : "",
                field_integer(record, "image_size"), field_text(record, "format"),
                field_text(record, "mode"));
     block_machine(block, record);
