@@ -13,9 +13,13 @@ import pytest
 from harness.client import Client
 from harness.daemon import Daemon
 from harness.images import (
+    CALLS_SHOWN,
+    ENDED,
     HALT,
     JUMP_OUT_OF_MEMORY,
+    OTHER_LOAD,
     PRINT_THEN_SPIN,
+    PROGRAM_COUNTER,
     SPIN,
     STREAM_ENDLESS,
     TRIPLE_FAULT,
@@ -23,7 +27,7 @@ from harness.images import (
     stream_bytes,
     stream_of,
 )
-from harness.rpc import Connection
+from harness.rpc import Connection, as_data
 from harness.settings import GUESTS, VMMCTL
 from harness.terminal import Terminal
 from harness.waiting import eventually
@@ -68,30 +72,18 @@ def test_start_prints_the_id_alone(vmmctl: Client, rpc: Connection) -> None:
 
 
 def test_options_of_start_arrive(vmmctl: Client, rpc: Connection) -> None:
-    options = "--name lab --memory 128K --ring 8k --timeout 60s --load 0x7c00 --no-coalesce"
-    assert vmmctl("start", *options.split(), GUESTS / "counter.bin").returncode == 0
+    options = "--name lab --memory 128K --ring 8k --timeout 60s --no-coalesce --load"
+    assert vmmctl("start", *options.split(), OTHER_LOAD, GUESTS / "counter.bin").returncode == 0
     record = rpc.wait("lab")
     assert (record["memory"], record["output"]["capacity"]) == (131072, 8192)
-    assert record["exits"] == 11
-
-
-def test_files_of_a_kernel_arrive(vmmctl: Client, rpc: Connection, folder: Path) -> None:
-    for name in ("one", "two"):
-        (folder / name).write_text(name)
-    modules = ["--module", f"{folder}/one,first argument, and another", "--module", folder / "two"]
-    started = vmmctl("start", *modules, "--append", "a=b", GUESTS / "multiboot.elf")
-    assert started.returncode == 0, started
-    record = rpc.wait(1)
-    assert (record["format"], record["machine"], record["cpus"]) == ("multiboot", "pc", 1)
-    refused = vmmctl("start", "--initrd", folder / "one", GUESTS / "hello.bin")
-    assert refused.returncode == 2 and "initrd" in refused.stderr, refused
+    assert record["exits"] >= 11  # each character one
 
 
 def test_only_one_file_can_be_standard_input(vmmctl: Client) -> None:
     refused = vmmctl("start", "--module", "-", "-")
     assert refused.returncode == 2 and "standard input" in refused.stderr, refused
     many = [word for _ in range(16) for word in ("--module", "/dev/null")]
-    refused = vmmctl("start", *many, GUESTS / "multiboot.elf")
+    refused = vmmctl("start", *many, GUESTS / "hello.bin")
     assert refused.returncode == 2 and "16 files" in refused.stderr, refused
 
 
@@ -99,7 +91,7 @@ def test_run_prints_what_the_guest_prints_and_nothing_else(vmmctl: Client) -> No
     ran = vmmctl("run", GUESTS / "multiplication.bin")
     tables = "".join(f"{a} x {b} = {a * b}\n" for a in range(2, 10) for b in range(1, 10))
     assert (ran.returncode, ran.stdout) == (0, tables)
-    assert "halted" in ran.stderr
+    assert ENDED in ran.stderr
 
 
 def test_run_passes_bytes_as_they_are(vmmctl: Client, image: Callable) -> None:
@@ -256,7 +248,7 @@ def test_list_is_an_aligned_table(vmmctl: Client, rpc: Connection) -> None:
     header, spinning, hello = every.stdout.splitlines()
     column = header.index("STATE")
     assert spinning[column:].startswith("running") and hello[column:].startswith("exited")
-    assert "hello.bin" in hello and "halted" in hello and "a-spinning-vm" in spinning
+    assert "hello.bin" in hello and ENDED in hello and "a-spinning-vm" in spinning
 
 
 def test_list_of_nothing_says_so(vmmctl: Client) -> None:
@@ -266,7 +258,7 @@ def test_list_of_nothing_says_so(vmmctl: Client) -> None:
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 def test_list_fits_the_terminal(vmmctl: Client, rpc: Connection, columns: int) -> None:
-    image = {"data": "6/4=", "name": "a-rather-long-name-of-an-image-file.bin"}
+    image = as_data(SPIN) | {"name": "a-rather-long-name-of-an-image-file.bin"}
     rpc.call("vm.start", {"image": image, "name": "x" * 64})
     with terminal(vmmctl, "list", columns=columns) as shown:
         lines = shown.read_to_end().splitlines()
@@ -276,7 +268,7 @@ def test_list_fits_the_terminal(vmmctl: Client, rpc: Connection, columns: int) -
 
 
 def test_hostile_names_are_shown_as_text(vmmctl: Client, rpc: Connection) -> None:
-    image = {"data": "6/4=", "name": "\x1b[31mred\x07\n\u202eevil"}
+    image = as_data(SPIN) | {"name": "\x1b[31mred\x07\n\u202eevil"}
     rpc.call("vm.start", {"image": image, "name": "lab"})
     for command in (["list"], ["status", "lab"]):
         shown = vmmctl(*command).stdout
@@ -287,15 +279,15 @@ def test_hostile_names_are_shown_as_text(vmmctl: Client, rpc: Connection) -> Non
 def test_stats_are_tables(vmmctl: Client, rpc: Connection) -> None:
     rpc.wait(rpc.start(GUESTS / "multiplication.bin"))
     shown = vmmctl("stats", 1).stdout
-    assert re.search(r"^total +721$", shown, re.MULTILINE), shown
+    assert re.search(r"^total +72[1-9]$", shown, re.MULTILINE), shown  # and the VMM's own
     assert re.search(r"^0x02 +HC_PUTNUM +216$", shown, re.MULTILINE), shown
-    assert re.search(r"^port +0x500 +out +720 ", shown, re.MULTILINE), shown
+    assert re.search(CALLS_SHOWN, shown, re.MULTILINE), shown
 
 
 def test_status_shows_registers_of_who_failed(vmmctl: Client, rpc: Connection) -> None:
     rpc.wait(rpc.start(JUMP_OUT_OF_MEMORY, memory=65536))
     shown = vmmctl("status", 1).stdout
-    assert "failed" in shown and "KVM gave up" in shown and re.search(r"\brip\b", shown), shown
+    assert "failed" in shown and "KVM gave up" in shown and re.search(rf"\b{PROGRAM_COUNTER}\b", shown), shown
 
 
 def test_info_shows_the_daemon(vmmctl: Client, daemon: Daemon) -> None:
@@ -321,7 +313,7 @@ def test_json_is_what_the_wire_has(vmmctl: Client, rpc: Connection) -> None:
 def test_json_of_streams_is_a_value_a_line(vmmctl: Client) -> None:
     ran = vmmctl("run", "--json", GUESTS / "hello.bin")
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert lines[0]["id"] == 1 and lines[-1]["exit"]["reason"] == "halted"
+    assert lines[0]["id"] == 1 and lines[-1]["exit"]["reason"] == ENDED
     assert b"".join(base64.b64decode(line["data"]) for line in lines[1:-1]) == b"Hello, KVM!\n"
 
 

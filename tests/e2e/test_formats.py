@@ -1,12 +1,14 @@
 """Image formats: each is loaded, entered as it says, and finds what it is promised."""
-import base64
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.client import Client
 from harness.images import code
-from harness.rpc import Connection
+from harness.rpc import Connection, as_data
+from harness.settings import GUESTS
 
 MIB = 0x100000
 
@@ -36,10 +38,6 @@ EXIT = code(
 
 def print_at(address: int) -> bytes:
     return b"\xbf" + struct.pack("<I", address) + PRINT_TEXT_AT_EDI + EXIT  # mov $address, %edi
-
-
-def data(content: bytes) -> dict:
-    return {"data": base64.b64encode(content).decode()}
 
 
 def assert_prints(rpc: Connection, image: bytes, expected: bytes, **params: Any) -> dict:
@@ -127,7 +125,7 @@ def test_elf_file_has_a_stack(rpc: Connection) -> None:
 def test_elf_file_for_another_machine_is_refused_by_its_name(rpc: Connection) -> None:
     image = bytearray(elf64(b"", entry=MIB))
     image[18] = 243
-    error = rpc.refused("vm.start", {"image": data(image)})
+    error = rpc.refused("vm.start", {"image": as_data(image)})
     assert "is a RISC-V image; this host runs x86-64 guests" in error["message"]
 
 
@@ -167,7 +165,7 @@ def test_multiboot_kernel_by_its_addresses_finds_its_command_line(rpc: Connectio
 @pytest.mark.parametrize("elf", [elf32, elf64])
 def test_multiboot_kernel_in_an_elf_file_finds_its_module(rpc: Connection, elf: Any) -> None:
     image = elf(multiboot(3) + CHECK_EAX + PRINT_MODULE_AND_ITS_TEXT + EXIT, entry=MIB + 0x120)
-    module = data(b"module, \0") | {"arguments": "arguments"}
+    module = as_data(b"module, \0") | {"arguments": "arguments"}
     record = assert_prints(rpc, image, b"module, arguments", modules=[module])
     assert record["mode"] == "protected"
 
@@ -208,8 +206,23 @@ def test_linux_kernel_finds_its_command_line_and_its_initrd(
 ) -> None:
     image = bzimage(PRINT_LINUX_COMMAND_LINE + PRINT_INITRD + EXIT, xloadflags)
     record = assert_prints(rpc, image, b"console=ttyS0, initrd", append="console=ttyS0, ",
-                           initrd=data(b"initrd\0"))
+                           initrd=as_data(b"initrd\0"))
     assert (record["format"], record["machine"], record["mode"]) == ("linux", "pc", mode)
+
+
+# By vmmctl.
+
+
+def test_files_of_a_kernel_come_by_the_client(vmmctl: Client, rpc: Connection, folder: Path) -> None:
+    for name in ("one", "two"):
+        (folder / name).write_text(name)
+    modules = ["--module", f"{folder}/one,first argument, and another", "--module", folder / "two"]
+    started = vmmctl("start", *modules, "--append", "a=b", GUESTS / "multiboot.elf")
+    assert started.returncode == 0, started
+    record = rpc.wait(1)
+    assert (record["format"], record["machine"], record["cpus"]) == ("multiboot", "pc", 1)
+    refused = vmmctl("start", "--initrd", folder / "one", GUESTS / "hello.bin")
+    assert refused.returncode == 2 and "initrd" in refused.stderr, refused
 
 
 # What does not fit a format.
@@ -219,14 +232,14 @@ def test_linux_kernel_finds_its_command_line_and_its_initrd(
     ("parameter", "params"),
     [
         ("append", {"append": "x"}),
-        ("initrd", {"initrd": data(b"x")}),
-        ("modules", {"modules": [data(b"x")]}),
+        ("initrd", {"initrd": as_data(b"x")}),
+        ("modules", {"modules": [as_data(b"x")]}),
     ],
 )
 def test_parameter_that_a_flat_image_has_no_use_for_is_refused(
     rpc: Connection, parameter: str, params: dict
 ) -> None:
-    error = rpc.refused("vm.start", {"image": data(b"\xf4"), "format": "flat"} | params)
+    error = rpc.refused("vm.start", {"image": as_data(b"\xf4"), "format": "flat"} | params)
     assert f"'{parameter}' does not go with format flat" in error["message"]
 
 

@@ -1,6 +1,5 @@
 """Images: the three ways in, and all that cannot be one."""
 import array
-import base64
 import json
 import os
 import socket
@@ -12,13 +11,12 @@ import pytest
 
 from harness.client import Client
 from harness.daemon import Daemon
-from harness.images import HALT, code, print_text
-from harness.rpc import Connection, wrong_parameter
+from harness.images import HALT, LOAD, MEMORY, OTHER_LOAD, PRINT_PLACE, print_text
+from harness.rpc import Connection, as_data, wrong_parameter
 from harness.settings import GUESTS
 from harness.waiting import eventually
 
-LOAD = 0x1000
-MEMORY = 64 * 1024
+SIZE = 64 * 1024  # of memory
 
 
 @contextmanager
@@ -28,10 +26,6 @@ def opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def data(image: bytes) -> dict:
-    return {"data": base64.b64encode(image).decode()}
 
 
 def output_of(rpc: Connection, vm: int) -> bytes:
@@ -157,7 +151,7 @@ def test_more_descriptors_than_allowed_harm_nobody(daemon: Daemon, rpc: Connecti
 
 
 def test_image_comes_as_data(rpc: Connection) -> None:
-    image = data(print_text(b"of base64")) | {"name": "typed in"}
+    image = as_data(print_text(b"of base64")) | {"name": "typed in"}
     vm = rpc.call("vm.start", {"image": image})["id"]
     assert output_of(rpc, vm) == b"of base64"
     assert rpc.get(vm)["image"] == "typed in"
@@ -171,7 +165,7 @@ def test_data_that_is_no_base64_is_refused(rpc: Connection, text: str) -> None:
 
 def test_largest_image_that_fits_a_line_runs(rpc: Connection) -> None:
     size = 700 * 1024
-    vm = rpc.call("vm.start", {"image": data(HALT.ljust(size, b"\0")), "memory": 1024 * 1024})["id"]
+    vm = rpc.call("vm.start", {"image": as_data(HALT.ljust(size, b"\0")), "memory": 1024 * 1024})["id"]
     assert rpc.wait(vm)["image_size"] == size
 
 
@@ -243,13 +237,13 @@ def test_empty_image_is_refused(rpc: Connection, folder: Path) -> None:
 def test_image_may_fill_memory_and_not_a_byte_more(
     rpc: Connection, folder: Path, excess: int
 ) -> None:
-    (folder / "big").write_bytes(HALT.ljust(MEMORY - LOAD + excess, b"\0"))
+    (folder / "big").write_bytes(HALT.ljust(MEMORY + SIZE - LOAD + excess, b"\0"))
     if excess:
         with opened(folder / "big") as fd:
-            error = refused_fd(rpc, fd, memory=MEMORY)
-        assert str(MEMORY) in error["message"]
+            error = refused_fd(rpc, fd, memory=SIZE)
+        assert str(SIZE) in error["message"]
     else:
-        assert rpc.wait(rpc.start(folder / "big", memory=MEMORY))["exit"]["reason"] == "halted"
+        assert rpc.wait(rpc.start(folder / "big", memory=SIZE))["exit"]["reason"] == "halted"
 
 
 def test_enormous_image_is_refused_at_once(rpc: Connection, folder: Path) -> None:
@@ -316,29 +310,19 @@ def test_image_must_be_given(rpc: Connection) -> None:
 # Where it is loaded.
 
 
-def test_boot_sector_runs_at_its_place(rpc: Connection) -> None:
-    image = code(
-        """
-        e8 00 00    ; call next
-        58          ; next: pop %ax      its own address
-        ba f8 03    ; mov $0x3f8, %dx
-        ee          ; out %al, (%dx)
-        88 e0       ; mov %ah, %al
-        ee          ; out %al, (%dx)
-        f4          ; hlt
-        """
-    )
-    assert rpc.run(image, load=0x7C00)["data"] == b"\x03\x7c"
+def test_image_runs_where_it_is_asked_for(rpc: Connection) -> None:
+    place = rpc.run(PRINT_PLACE, load=OTHER_LOAD)["data"]
+    assert int.from_bytes(place, "little") == OTHER_LOAD % 2**16
 
 
 @pytest.mark.parametrize("load", [0x10000, 0xFFFFF, 2**32, 2**63, 2**64 - 1])
-def test_load_address_must_be_one_real_mode_can_enter(rpc: Connection, load: int) -> None:
-    error = rpc.refused("vm.start", {"image": data(HALT), "load": load})
+def test_load_address_must_be_one_that_can_be_entered(rpc: Connection, load: int) -> None:
+    error = rpc.refused("vm.start", {"image": as_data(HALT), "load": load})
     assert error["data"]["name"] in ("image-refused", "invalid-params"), error
 
 
-def test_image_may_be_loaded_at_zero(rpc: Connection) -> None:
-    assert rpc.run(HALT, load=0)["exit"]["reason"] == "halted"
+def test_image_may_be_loaded_where_memory_begins(rpc: Connection) -> None:
+    assert rpc.run(HALT, load=MEMORY)["exit"]["reason"] == "halted"
 
 
 # Through vmmctl.

@@ -10,7 +10,7 @@ import pytest
 
 from harness.client import Client
 from harness.daemon import Daemon
-from harness.images import COPY, HALT, SPIN, print_text
+from harness.images import COPY, HALT, KERNEL_MACHINE, SPIN, print_text
 from harness.rpc import Connection
 from harness.settings import GUESTS, SCALE, VMMCTL
 from harness.terminal import Terminal
@@ -25,8 +25,8 @@ READERS = [
     ("cat.bin", "bare"),
     ("echo.bin", "bare"),
     ("getchar.bin", "bare"),
-    ("cat-irq.bin", "pc"),
-    ("echo-irq.bin", "pc"),
+    ("cat-irq.bin", KERNEL_MACHINE),
+    ("echo-irq.bin", KERNEL_MACHINE),
 ]
 
 

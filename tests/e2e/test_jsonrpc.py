@@ -6,8 +6,8 @@ import pytest
 
 from harness import schema
 from harness.daemon import Daemon
-from harness.images import SPIN, TRIPLE_FAULT
-from harness.rpc import Connection, wrong_parameter
+from harness.images import HALT, MODE, OTHER_LOAD, SPIN, TRIPLE_FAULT
+from harness.rpc import Connection, as_data, wrong_parameter
 from harness.settings import BOUNDED
 from harness.waiting import Deadline
 
@@ -355,7 +355,7 @@ def test_more_positional_parameters_than_there_are_is_refused(rpc: Connection) -
 
 
 def test_positional_parameters_go_in_the_order_of_the_description(rpc: Connection) -> None:
-    params = [{"data": "9A=="}, "lab", "flat", "real", 8192, 131072, 0, 4096, False]
+    params = [as_data(HALT), "lab", "flat", MODE, OTHER_LOAD, 131072, 0, 4096, False]
     vm = rpc.call("vm.start", params)["id"]
     record = rpc.wait(vm)
     assert (record["name"], record["memory"]) == ("lab", 131072)
@@ -367,7 +367,7 @@ def test_positional_parameters_go_in_the_order_of_the_description(rpc: Connectio
 def test_words_that_are_not_known_are_refused(
     rpc: Connection, parameter: str, value: object
 ) -> None:
-    error = rpc.refused("vm.start", {"image": {"data": "9A=="}, parameter: value})
+    error = rpc.refused("vm.start", {"image": as_data(HALT), parameter: value})
     assert error["data"] == wrong_parameter(parameter, value)
 
 

@@ -7,7 +7,17 @@ import time
 import pytest
 
 from harness.daemon import Daemon
-from harness.images import HALT, HALT_FOR_EVER, PRINT_THEN_SPIN, SPIN, print_text, stream_of
+from harness.images import (
+    HALT,
+    HALT_FOR_EVER,
+    HELLO_SIZE,
+    KERNEL_MACHINE,
+    MODE,
+    PRINT_THEN_SPIN,
+    SPIN,
+    print_text,
+    stream_of,
+)
 from harness.rpc import Connection, wrong_parameter
 from harness.settings import GUESTS, SANITIZED
 from harness.waiting import eventually
@@ -34,9 +44,9 @@ def test_record_tells_what_was_asked_for(rpc: Connection) -> None:
         "state": "exited",
         "owner": OWN,
         "image": "hello.bin",
-        "image_size": 28,
+        "image_size": HELLO_SIZE,
         "format": "flat",
-        "mode": "real",
+        "mode": MODE,
         "memory": 25 * 4096,  # whole pages
         "output": {"first": 0, "next": 12, "capacity": 8192},
     }
@@ -206,13 +216,13 @@ def test_stop_and_attach_race_with_the_start(rpc: Connection) -> None:
 
 
 def test_guest_that_halts_for_good_on_a_pc_has_halted(rpc: Connection) -> None:
-    vm = rpc.start(HALT_FOR_EVER, machine="pc")
+    vm = rpc.start(HALT_FOR_EVER, machine=KERNEL_MACHINE)
     record = rpc.wait(vm)
     assert (record["state"], record["exit"]["reason"]) == ("exited", "halted")
 
 
 def test_guest_that_halts_until_an_interrupt_goes_on(rpc: Connection) -> None:
-    vm = rpc.start(GUESTS / "hltloop.bin", machine="pc")
+    vm = rpc.start(GUESTS / "hltloop.bin", machine=KERNEL_MACHINE)
     rpc.refused("vm.wait", {"vm": vm, "timeout_ms": 1000})  # it is asked a few times meanwhile
     assert rpc.get(vm)["state"] == "running"
     assert rpc.stop(vm)["exit"]["reason"] == "stopped"

@@ -10,6 +10,7 @@ import pytest
 from harness.client import Client
 from harness.daemon import Daemon
 from harness.images import (
+    ENDED,
     PRINT_THEN_SPIN,
     SPIN,
     STREAM_ENDLESS,
@@ -17,7 +18,7 @@ from harness.images import (
     stream_bytes,
     stream_of,
 )
-from harness.rpc import Connection, Stream, wrong_parameter
+from harness.rpc import Connection, Stream, as_data, wrong_parameter
 from harness.settings import GUESTS
 from harness.waiting import eventually
 
@@ -175,17 +176,17 @@ def test_zero_bytes_and_control_characters_arrive_in_both_encodings(rpc: Connect
 def test_200_starts_lose_not_one_byte(rpc: Connection) -> None:
     for _ in range(200):
         record = rpc.run(GUESTS / "hello.bin")
-        assert (record["data"], record["exit"]["reason"]) == (HELLO, "halted")
+        assert (record["data"], record["exit"]["reason"]) == (HELLO, ENDED)
 
 
 def test_200_starts_of_the_shortest_guest_all_tell_their_end(rpc: Connection) -> None:
     for _ in range(200):
         stream = rpc.attach(rpc.start(GUESTS / "minimal.bin")).read_to_end()
-        assert (bytes(stream.data), stream.exit["reason"]) == (b"", "halted")
+        assert (bytes(stream.data), stream.exit["reason"]) == (b"", ENDED)
 
 
 def test_starts_all_at_once_lose_not_one_byte(rpc: Connection) -> None:
-    image = {"data": base64.b64encode(print_text(HELLO)).decode()}
+    image = as_data(print_text(HELLO))
     starts = [rpc.request("vm.start", {"image": image}) for _ in range(50)]
     vms = [rpc.result("vm.start", number)["id"] for number in starts]
     for stream in [rpc.attach(vm) for vm in vms]:
@@ -313,13 +314,13 @@ def test_ring_is_rounded_up_to_a_power_of_two(rpc: Connection, asked: int, given
 
 def test_ring_over_the_limit_is_refused(start_daemon) -> None:
     with start_daemon("--ring", "64K", "--max-ring", "64K").connect() as rpc:
-        params = {"image": {"data": base64.b64encode(SPIN).decode()}, "ring": 65537}
+        params = {"image": as_data(SPIN), "ring": 65537}
         error = rpc.refused("vm.start", params)
         assert error["data"]["name"] == "limit-reached" and "max-ring" in error["message"]
 
 
 def test_ring_under_the_minimum_is_refused(rpc: Connection) -> None:
-    params = {"image": {"data": base64.b64encode(SPIN).decode()}, "ring": 4095}
+    params = {"image": as_data(SPIN), "ring": 4095}
     error = rpc.refused("vm.start", params)
     assert error["data"] == wrong_parameter("ring", 4095)
 

@@ -1,6 +1,16 @@
 """What images.py has, for riscv64: flat images, entered in supervisor mode; they run wherever they are."""
 from harness.listing import code
 
+ENDED = "guest-exit"  # how those of guests/ end that have no other way
+MEMORY, LOAD, OTHER_LOAD = 0x80000000, 0x80000000, 0x80008000  # as on x86
+KERNEL_MACHINE = "virt"  # the one that kernels get
+MODE = "supervisor"
+HELLO_SIZE = 56
+CALLS_SHOWN = r"^riscv_sbi +721$"  # by `vmmctl stats` of multiplication.bin
+PROGRAM_COUNTER = "pc"
+SPIN_SHOWN = (r"\bpc +0x80000000\b", r"^0x80000000 +6f 00 00 00")  # by `vmmctl status --registers`
+CRASH_SHOWN = r"\bscause +0x1\b"  # it cannot fetch its handler: there are no instructions to show
+
 HALT = code(
     """
     73 00 50 10 ; again: wfi
@@ -41,6 +51,20 @@ JUMP_OUT_OF_MEMORY = code(
     b7 02 00 10 ; lui t0, 0x10000
     2f a0 02 00 ; amoadd.w zero, zero, (t0)
     """
+)
+
+# Prints the low 16 bits of the address that it runs at, the lowest byte first.
+PRINT_PLACE = (
+    code(
+        """
+        17 03 00 00 ; auipc t1, 0
+        b7 02 00 10 ; lui t0, 0x10000
+        23 80 62 00 ; sb t1, (t0)
+        13 53 83 00 ; srli t1, t1, 8
+        23 80 62 00 ; sb t1, (t0)
+        """
+    )
+    + HALT
 )
 
 # One hypercall, HC_EXIT.

@@ -1,6 +1,16 @@
 """What images.py has, for x86: flat images, entered at 0x1000 in real mode. Listings have AT&T syntax."""
 from harness.listing import code
 
+ENDED = "halted"  # how those of guests/ end that have no other way
+MEMORY, LOAD, OTHER_LOAD = 0, 0x1000, 0x7C00  # where it begins; where a flat image goes, and may go
+KERNEL_MACHINE = "pc"  # the one that kernels get
+MODE = "real"
+HELLO_SIZE = 28
+CALLS_SHOWN = r"^port +0x500 +out +720 "  # by `vmmctl stats` of multiplication.bin
+PROGRAM_COUNTER = "rip"
+SPIN_SHOWN = (r"\brip +0x1000\b", r"^0x1000 +eb fe")  # by `vmmctl status --registers`
+# on AMD, KVM resets a CPU that shuts down: arch/x86/kvm/svm/svm.c, shutdown_interception()
+CRASH_SHOWN = r"\brip +0xfff0\b|^0x[0-9a-f]+ +([0-9a-f]{2} )+"
 
 HALT = code("f4 ; hlt")
 
@@ -34,6 +44,20 @@ TRIPLE_FAULT = code(
 
 # Goes on where there is no memory (with 64 KiB of it): KVM has no instruction to run or to emulate.
 JUMP_OUT_OF_MEMORY = code("ea 00 00 00 20 ; ljmp $0x2000, $0")
+
+# Prints the low 16 bits of the address that it runs at, the lowest byte first.
+PRINT_PLACE = code(
+    """
+    e8 00 00    ; call next
+    58          ; next: pop %ax
+    83 e8 03    ; sub $3, %ax
+    ba f8 03    ; mov $0x3f8, %dx
+    ee          ; out %al, (%dx)
+    88 e0       ; mov %ah, %al
+    ee          ; out %al, (%dx)
+    f4          ; hlt
+    """
+)
 
 # One hypercall, HC_EXIT.
 EXIT = code(

@@ -33,6 +33,11 @@ def wrong_parameter(parameter: str, value: Any) -> dict:
     return data if value is not None else {"name": "invalid-params", "parameter": parameter}
 
 
+def as_data(image: bytes) -> dict:
+    """An image as a parameter, in the line itself."""
+    return {"data": base64.b64encode(image).decode()}
+
+
 class Connection:
     """One connection. What comes in is kept in its order until somebody takes it."""
 
@@ -186,7 +191,7 @@ class Connection:
     def start(self, image: bytes | Path, **params: Any) -> int:
         """Starts a VM, of a file as a descriptor, of bytes as data; its id."""
         if isinstance(image, bytes):
-            params["image"] = {"data": base64.b64encode(image).decode()}
+            params["image"] = as_data(image)
             return self.call("vm.start", params)["id"]
         params["image"] = {"fd": True, "name": image.name}
         fd = os.open(image, os.O_RDONLY | os.O_CLOEXEC)
