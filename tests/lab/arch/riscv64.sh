@@ -43,7 +43,11 @@ END
 }
 
 arch_meson_options() {
-    meson_options=(--cross-file "$cache/sysroot.ini" --cross-file tests/lab/arch/riscv64.ini)
+    # What was built against another sysroot is of no use.
+    if ! grep -qsF "$cache/" $build/meson-private/cmd_line.txt; then
+        rm -rf $build
+    fi
+    meson_options=(--werror --cross-file "$cache/sysroot.ini" --cross-file tests/lab/arch/riscv64.ini)
 }
 
 # Runs a program of $1, an unpacked root, here.

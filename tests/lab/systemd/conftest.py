@@ -1,0 +1,39 @@
+"""Each test finds vmmd as it is after installation: the socket listens, nothing else."""
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from host import CONFIG, DROP_INS, SERVICE, SOCKET, STATE, run, systemctl
+
+
+@pytest.fixture(autouse=True)
+def fresh_service() -> Iterator[None]:
+    settings = CONFIG.read_bytes()
+    yield
+    CONFIG.write_bytes(settings)
+    systemctl("stop", "vmmd.socket", SERVICE)
+    shutil.rmtree(STATE, ignore_errors=True)
+    if DROP_INS.exists():
+        shutil.rmtree(DROP_INS)
+        systemctl("daemon-reload")
+    run("systemctl", "reset-failed", SERVICE, "vmmd.socket")
+    systemctl("start", "vmmd.socket")
+    assert SOCKET.exists()
+
+
+@pytest.fixture(autouse=True)
+def since() -> float:
+    """When the test began."""
+    return time.time()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failure shows what the journal has of it."""
+    report = (yield).get_result()
+    if report.failed and "since" in item.funcargs:
+        since = f"--since=@{item.funcargs['since']:.6f}"
+        text = run("journalctl", "-o", "short-monotonic", since).stdout
+        report.sections.append(("journal", text))

@@ -1,0 +1,118 @@
+"""The machine that the tests run on, as its users and the person who looks after it see it."""
+import json
+import os
+import pwd
+import subprocess
+from pathlib import Path
+
+from harness.waiting import Deadline, eventually
+
+GUESTS = Path("/vmmd/guests")
+SERVICE = "vmmd.service"
+SOCKET = Path("/run/vmmd/vmmd.sock")
+CONFIG = Path("/etc/vmmd/vmmd.conf")
+DROP_INS = Path(f"/run/systemd/system/{SERVICE}.d")
+STATE = Path("/var/lib/vmmd")
+
+Finished = subprocess.CompletedProcess
+
+
+def uid_of(user: str) -> int:
+    return pwd.getpwnam(user).pw_uid
+
+
+def as_user(user: str, *command: object) -> list[str]:
+    """The command as that user would have it from a login, without the cost of one."""
+    runtime = Path(f"/run/user/{uid_of(user)}")
+    environment = ["env", "-i", "PATH=/usr/bin:/bin", f"HOME=/home/{user}", "LC_ALL=C.UTF-8"]
+    if runtime.exists():
+        environment.append(f"XDG_RUNTIME_DIR={runtime}")
+    return ["runuser", "-u", user, "--", *environment, *map(str, command)]
+
+
+def run(*command: object, user: str = "root", **more: object) -> Finished:
+    """Runs a command to its end, whatever that is."""
+    words = list(map(str, command)) if user == "root" else as_user(user, *command)
+    options = {"capture_output": True, "text": True, "timeout": Deadline().left} | more
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run(words, **options)
+
+
+def must(*command: object, user: str = "root", **more: object) -> str:
+    """What a command prints that has to end well."""
+    done = run(*command, user=user, **more)
+    assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}{done.stdout}"
+    return done.stdout
+
+
+def vmmctl(user: str, *arguments: object, **more: object) -> str:
+    return must("vmmctl", *arguments, user=user, **more)
+
+
+def start(user: str, *arguments: object) -> int:
+    """Starts a VM; its id."""
+    return int(vmmctl(user, "start", *arguments))
+
+
+def start_by_path(user: str, name: str) -> Finished:
+    """Asks for a VM of an image that the daemon is to find."""
+    return run("vmmctl", "call", "vm.start", json.dumps({"image": {"path": name}}), user=user)
+
+
+def record(user: str, vm: int | str) -> dict:
+    return json.loads(vmmctl(user, "status", "--json", vm))
+
+
+def systemctl(*arguments: object) -> str:
+    return must("systemctl", *arguments)
+
+
+def unit(name: str = SERVICE) -> dict[str, str]:
+    """Properties of a unit."""
+    lines = systemctl("show", name).splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def main_pid() -> int:
+    return int(unit()["MainPID"])
+
+
+def wait_for_unit(*, name: str = SERVICE, **wanted: str) -> dict[str, str]:
+    """Waits until properties have these values; all of them then."""
+
+    def found() -> dict[str, str] | None:
+        properties = unit(name)
+        return properties if wanted.items() <= properties.items() else None
+
+    return eventually(found, f"{wanted} of {name}")
+
+
+def drop_in(text: str) -> None:
+    """What the unit gets beside its file until the test is over."""
+    DROP_INS.mkdir(parents=True, exist_ok=True)
+    (DROP_INS / "test.conf").write_text(text, encoding="ascii")
+    systemctl("daemon-reload")
+
+
+def journal(since: float, *matches: str) -> list[dict]:
+    """What came into the journal since then (seconds of the clock), with these fields."""
+    must("journalctl", "--sync")
+    lines = must("journalctl", "-o", "json", f"--since=@{since:.6f}", *matches).splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def process_status(pid: int) -> dict[str, str]:
+    """Fields of /proc/PID/status."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def owned_file(path: Path, data: bytes, user: str) -> Path:
+    """A file that only its user may read, in a directory that only they may enter."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(0o600)
+    for name in (path.parent, path):
+        os.chown(name, uid_of(user), uid_of(user))
+    return path

@@ -1,0 +1,144 @@
+"""The service as systemd handles it: who starts it, who stops it, and what is left of its VMs."""
+import os
+import signal
+
+from harness.images import PRINT_THEN_SPIN
+from harness.waiting import eventually
+from host import (
+    CONFIG,
+    GUESTS,
+    SERVICE,
+    SOCKET,
+    drop_in,
+    journal,
+    main_pid,
+    record,
+    run,
+    start,
+    systemctl,
+    unit,
+    vmmctl,
+    wait_for_unit,
+)
+
+
+def start_and_print() -> int:
+    """Starts a VM that prints AB and then runs for ever; its id."""
+    image = PRINT_THEN_SPIN.decode("latin-1")
+    vm = int(vmmctl("alice", "start", "-", input=image, encoding="latin-1"))
+    eventually(lambda: vmmctl("alice", "logs", vm) == "AB", "the guest's output")
+    return vm
+
+
+def test_first_client_starts_the_daemon() -> None:
+    assert unit()["ActiveState"] == "inactive"
+    assert vmmctl("alice", "run", GUESTS / "hello.bin") == "Hello, KVM!\n"
+    properties = unit()
+    assert (properties["ActiveState"], properties["SubState"]) == ("active", "running")
+    assert properties["NRestarts"] == "0"
+
+
+def test_status_text_says_how_many_vms_run() -> None:
+    vms = [start("alice", GUESTS / "spin.bin") for _ in range(2)]
+    wait_for_unit(StatusText="2 VMs running")
+    vmmctl("alice", "stop", vms[0])
+    wait_for_unit(StatusText="1 VM running")
+    vmmctl("alice", "stop", vms[1])
+    wait_for_unit(StatusText="0 VMs running")
+
+
+def test_stop_ends_vms_and_leaves_the_socket_for_the_next_client() -> None:
+    vm = start_and_print()
+    systemctl("stop", SERVICE)
+    properties = unit()
+    assert (properties["ActiveState"], properties["Result"]) == ("inactive", "success")
+    assert unit("vmmd.socket")["SubState"] == "listening" and SOCKET.exists()
+
+    left = record("alice", vm)
+    assert (left["state"], left["exit"]["reason"]) == ("exited", "stopped")
+    assert "shutting down" in left["exit"]["message"]
+    assert vmmctl("alice", "logs", vm) == "AB"
+    assert unit()["ActiveState"] == "active"
+
+
+def test_restart_keeps_records_and_ids() -> None:
+    vm, before = start_and_print(), main_pid()
+    systemctl("restart", SERVICE)
+    assert main_pid() not in (0, before)
+    assert record("alice", vm)["exit"]["reason"] == "stopped"
+    assert vmmctl("alice", "logs", vm) == "AB"
+    assert start("alice", GUESTS / "hello.bin") == vm + 1
+
+
+def test_sigterm_is_an_orderly_end() -> None:
+    vm = start_and_print()
+    systemctl("kill", SERVICE)
+    properties = wait_for_unit(ActiveState="inactive")
+    assert (properties["Result"], properties["NRestarts"]) == ("success", "0")
+    assert record("alice", vm)["exit"]["reason"] == "stopped"
+
+
+def test_killed_daemon_is_started_again_and_lists_its_vms_as_lost() -> None:
+    vm, before = start_and_print(), main_pid()
+    systemctl("kill", "--signal=KILL", SERVICE)
+    properties = wait_for_unit(NRestarts="1", SubState="running")
+    assert int(properties["MainPID"]) != before
+    left = record("alice", vm)
+    assert (left["state"], left["exit"]["reason"]) == ("lost", "daemon-lost")
+    assert vmmctl("alice", "logs", vm) == "AB"
+    assert vmmctl("alice", "run", GUESTS / "hello.bin") == "Hello, KVM!\n"
+
+
+def test_stuck_daemon_is_ended_by_the_watchdog_and_started_again(since: float) -> None:
+    drop_in("[Service]\nWatchdogSec=3\n")
+    vm = start_and_print()
+    os.kill(main_pid(), signal.SIGSTOP)
+    wait_for_unit(NRestarts="1", SubState="running")
+    assert record("alice", vm)["state"] == "lost"
+    assert vmmctl("alice", "logs", vm) == "AB"
+    told = [entry["MESSAGE"] for entry in journal(since, f"UNIT={SERVICE}")]
+    assert any("Watchdog timeout" in line for line in told), told
+
+
+def test_idle_daemon_feeds_the_watchdog() -> None:
+    drop_in("[Service]\nWatchdogSec=3\n")
+    start("alice", GUESTS / "spin.bin")
+    first = int(unit()["WatchdogTimestampMonotonic"])
+    eventually(lambda: int(unit()["WatchdogTimestampMonotonic"]) > first + 5_000_000, "two meals")
+    assert unit()["NRestarts"] == "0"
+
+
+def test_reload_reads_the_settings_and_leaves_vms_alone() -> None:
+    vm, before = start("alice", GUESTS / "spin.bin"), main_pid()
+    CONFIG.write_text("max-vms = 1\n", encoding="ascii")
+    systemctl("reload", SERVICE)
+    refused = run("vmmctl", "start", GUESTS / "spin.bin", user="alice")
+    assert refused.returncode == 1 and "max-vms" in refused.stderr
+    assert record("alice", vm)["state"] == "running" and main_pid() == before
+    wait_for_unit(StatusText="1 VM running")
+
+
+def test_reload_of_wrong_settings_leaves_the_service_as_it_was(since: float) -> None:
+    vm = start("alice", GUESTS / "spin.bin")
+    CONFIG.write_text("max-vms = many\n", encoding="ascii")
+    run("systemctl", "reload", SERVICE)
+    errors = eventually(
+        lambda: journal(since, f"_SYSTEMD_UNIT={SERVICE}", "PRIORITY=3"), "an error in the journal"
+    )
+    assert "max-vms" in errors[0]["MESSAGE"]
+    assert unit()["ActiveState"] == "active" and record("alice", vm)["state"] == "running"
+
+
+def test_wrong_settings_end_in_failure_and_the_readme_says_how_to_go_on(since: float) -> None:
+    CONFIG.write_text("max-vms = many\n", encoding="ascii")
+    assert run("vmmctl", "list", user="alice").returncode == 3
+    wait_for_unit(ActiveState="failed")
+    assert unit()["ExecMainStatus"] == "2"
+    wait_for_unit(name="vmmd.socket", ActiveState="failed")
+    errors = journal(since, f"_SYSTEMD_UNIT={SERVICE}", "PRIORITY=3")
+    assert any("max-vms" in entry["MESSAGE"] for entry in errors), errors
+
+    CONFIG.write_text("", encoding="ascii")
+    systemctl("reset-failed", SERVICE, "vmmd.socket")
+    systemctl("start", "vmmd.socket")
+    assert vmmctl("alice", "run", GUESTS / "hello.bin") == "Hello, KVM!\n"
