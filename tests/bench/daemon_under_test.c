@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -32,6 +33,7 @@ static void exec_daemon(const struct daemon_under_test *daemon, const char *path
     char state[64];
     int null = open("/dev/null", O_RDWR);
 
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a benchmark that gives up leaves no daemon behind */
     snprintf(state, sizeof(state), "%s/state", daemon->directory);
     dup2(null, STDERR_FILENO);
     execl(path, path, "--socket", daemon->address.sun_path, "--state-dir", state, (char *)NULL);
