@@ -52,19 +52,36 @@ static void add_row(struct listing *listing, size_t start, size_t size, const ch
 }
 
 #if HAVE_CAPSTONE
-/* A row for each instruction that is whole; returns how many bytes those have. */
-static size_t disassemble(struct listing *listing, int64_t bits)
+/* Finds out, by the registers' names, whose instructions these are. */
+static cs_err open_capstone(struct json_object *registers, int64_t bits, csh *ret)
 {
-    cs_mode mode = bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
+    cs_mode x86_mode = bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
+    cs_err result;
+
+    if (field_get(registers, "rip")) {
+        result = cs_open(CS_ARCH_X86, x86_mode, ret);
+        if (result == CS_ERR_OK)
+            cs_option(*ret, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT); /* as guests are written here */
+        return result;
+    }
+#if CS_API_MAJOR >= 5
+    if (field_get(registers, "stvec"))
+        return cs_open(CS_ARCH_RISCV, CS_MODE_RISCV64 | CS_MODE_RISCVC, ret);
+#endif
+    return CS_ERR_ARCH;
+}
+
+/* A row for each instruction that is whole; returns how many bytes those have. */
+static size_t disassemble(struct listing *listing, struct json_object *registers, int64_t bits)
+{
     const uint8_t *next = listing->bytes;
     size_t left = listing->size;
     uint64_t address = listing->address;
     cs_insn *instruction;
     csh capstone;
 
-    if (cs_open(CS_ARCH_X86, mode, &capstone) != CS_ERR_OK)
+    if (open_capstone(registers, bits, &capstone) != CS_ERR_OK)
         return 0;
-    cs_option(capstone, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT); /* as guests are written here */
     instruction = cs_malloc(capstone);
     while (instruction && cs_disasm_iter(capstone, &next, &left, &address, instruction)) {
         char text[sizeof(instruction->mnemonic) + sizeof(instruction->op_str) + 1];
@@ -80,9 +97,10 @@ static size_t disassemble(struct listing *listing, int64_t bits)
     return listing->size - left;
 }
 #else
-static size_t disassemble(struct listing *listing, int64_t bits)
+static size_t disassemble(struct listing *listing, struct json_object *registers, int64_t bits)
 {
     (void)listing;
+    (void)registers;
     (void)bits;
     return 0;
 }
@@ -95,12 +113,11 @@ void instructions_print(struct json_object *instructions, struct json_object *re
         .table = table,
         .address = strtoull(field_text(instructions, "address"), NULL, 16),
     };
-    size_t known = 0;
+    size_t known;
 
     table_make_block(table);
     read_bytes(&listing, field_text(instructions, "bytes"));
-    if (field_get(registers, "rip")) /* of an x86 CPU */
-        known = disassemble(&listing, field_integer(instructions, "bits"));
+    known = disassemble(&listing, registers, field_integer(instructions, "bits"));
     if (known < listing.size)
         add_row(&listing, known, listing.size - known, "");
     table_print(table);

@@ -1,6 +1,6 @@
 /*
  * Instructions: openrpc.json's "Instructions" for people, disassembled where vmmctl was built with
- * Capstone.
+ * Capstone: x86's, and riscv64's from Capstone 5 on.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * What each architecture provides to the image loaders; one folder each (x86/).
+ * What each architecture provides to the image loaders; one folder each (x86/, riscv64/).
  */
 #pragma once
 

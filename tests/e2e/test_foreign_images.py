@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.cpio import cpio
-from harness.images import EXIT_7_FLAT, code
+from harness.images import EXIT_7_FLAT, KERNEL_MACHINE, code
 from harness.rpc import Connection, Stream
 from harness.settings import DEBIAN, EMULATED
 
@@ -195,8 +195,7 @@ def test_debians_kernel_boots_to_a_prompt_that_answers(rpc: Connection, folder: 
         vm = rpc.call("vm.start", params, [kernel.fileno(), disk.fileno()])["id"]
     stream = rpc.attach(vm)
     record = rpc.get(vm)
-    machine = "virt" if platform.machine() == "riscv64" else "pc"
-    assert (record["format"], record["machine"]) == ("linux", machine)
+    assert (record["format"], record["machine"]) == ("linux", KERNEL_MACHINE)
     read_until(stream, rb"guest> ")
 
     def run(line: str) -> None:

@@ -8,7 +8,7 @@ MODE = "real"
 HELLO_SIZE = 28
 CALLS_SHOWN = r"^port +0x500 +out +720 "  # by `vmmctl stats` of multiplication.bin
 PROGRAM_COUNTER = "rip"
-SPIN_SHOWN = (r"\brip +0x1000\b", r"^0x1000 +eb fe")  # by `vmmctl status --registers`
+SPIN_SHOWN = (r"\brip +0x1000\b", r"^0x1000 +eb fe +jmp\b")  # by `vmmctl status --registers`
 # on AMD, KVM resets a CPU that shuts down: arch/x86/kvm/svm/svm.c, shutdown_interception()
 CRASH_SHOWN = r"\brip +0xfff0\b|^0x[0-9a-f]+ +([0-9a-f]{2} )+"
 
