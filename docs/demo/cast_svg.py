@@ -168,7 +168,7 @@ def render(events: list[Event], columns: int, rows: int, title: str, idle: float
     style = STYLE % round(seconds, 2) + "\n".join(animations.css)
     style += f"\n@keyframes s{{{scroll}}}.s{{animation-name:s}}"
     return f"""\
-<svg xmlns="http://www.w3.org/2000/svg" role="img" \
+<svg xmlns="http://www.w3.org/2000/svg" role="img" xml:space="preserve" \
 width="{width + 2 * MARGIN}" height="{height + TITLE + MARGIN}">
 <title>{escape(title)}</title>
 <style>

@@ -169,6 +169,17 @@ DEMOS = {
             in_lab("exit", PROMPT),
         ],
     ),
+    "lab-riscv64": Demo(
+        "the riscv64 lab: real KVM on the hypervisor extension, under emulation",
+        [
+            command("./dev lab riscv64", LAB_PROMPT, LAB_PATIENCE),
+            in_lab("dmesg | grep -w kvm"),
+            in_lab("vmmctl run multiplication.bin | tail -n 3"),
+            in_lab("vmmctl stats 1"),
+            in_lab("exit", PROMPT),
+        ],
+        rows=30,
+    ),
 }
 
 
