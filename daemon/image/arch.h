@@ -13,7 +13,6 @@
 /* A way to enter a flat image. */
 struct image_mode {
     enum boot_mode mode;
-    const char *name;
     uint64_t reach; /* the first address that the CPU cannot execute from as it enters */
 };
 

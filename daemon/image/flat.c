@@ -23,8 +23,9 @@ static int refuse_mode(enum boot_mode mode, struct error *err)
     size_t length = 0;
 
     for (size_t i = 0; i < arch_image_mode_count; i++)
-        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
-                                   i > 0 ? ", " : "", arch_image_modes[i].name);
+        length +=
+            (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", i > 0 ? ", " : "",
+                             boot_mode_to_string(arch_image_modes[i].mode));
     return error_set_about(err, "mode", -EINVAL,
                            "a flat image cannot be entered in mode '%s' here; accepted: %s",
                            boot_mode_to_string(mode), names);
@@ -50,7 +51,7 @@ static int check_entry(const struct image_file *image, gpa_t load, gpa_t entry,
     if (entry >= mode->reach)
         return error_set(err, -ENOEXEC,
                          "%s 0x%" PRIx64 " cannot be entered in %s mode; 0x0 to 0x%" PRIx64 " can",
-                         what, entry, mode->name, mode->reach - 1);
+                         what, entry, boot_mode_to_string(mode->mode), mode->reach - 1);
     if (entry < load || entry >= load + image->size)
         return error_set(err, -ENOEXEC,
                          "%s 0x%" PRIx64 " lies outside of the image, which is at 0x%" PRIx64

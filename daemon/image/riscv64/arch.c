@@ -9,7 +9,7 @@
 #include "image/riscv64/formats.h"
 #include "kvm/riscv64/boot_registers.h"
 
-const struct image_mode arch_image_modes[] = { { BOOT_SUPERVISOR, "supervisor", UINT64_MAX } };
+const struct image_mode arch_image_modes[] = { { BOOT_SUPERVISOR, UINT64_MAX } };
 const size_t arch_image_mode_count = sizeof(arch_image_modes) / sizeof(arch_image_modes[0]);
 
 const struct elf_target arch_elf_targets[] = {

@@ -12,9 +12,9 @@
 #define GIB_4 UINT64_C(0x100000000) /* protected mode's addresses, and long mode's page tables */
 
 const struct image_mode arch_image_modes[] = {
-    { BOOT_REAL, "real", 0x10000 }, /* IP has 16 bits, and CS is 0 */
-    { BOOT_PROTECTED, "protected", GIB_4 },
-    { BOOT_LONG, "long", GIB_4 },
+    { BOOT_REAL, 0x10000 }, /* IP has 16 bits, and CS is 0 */
+    { BOOT_PROTECTED, GIB_4 },
+    { BOOT_LONG, GIB_4 },
 };
 const size_t arch_image_mode_count = sizeof(arch_image_modes) / sizeof(arch_image_modes[0]);
 
