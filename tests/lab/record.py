@@ -1,9 +1,15 @@
 #!/usr/bin/python3
-"""Makes of TAP on standard input the line that `meson test` would log: record.py NAME STATUS."""
+"""Keeps TAP on standard input as `meson test` keeps a test's result: record.py DIRECTORY NAME STATUS.
+
+DIRECTORY is then one of those that .ci/count-tests counts.
+"""
 import json
 import sys
+from pathlib import Path
 
-name, status = sys.argv[1], int(sys.argv[2])
+logs, name, status = Path(sys.argv[1], "meson-logs"), sys.argv[2], int(sys.argv[3])
 tap = sys.stdin.read()
 well = status == 0 and "not ok" not in tap
-print(json.dumps({"name": name, "result": "OK" if well else "FAIL", "returncode": status, "stdout": tap}))
+result = {"name": name, "result": "OK" if well else "FAIL", "returncode": status, "stdout": tap}
+logs.mkdir(parents=True, exist_ok=True)
+(logs / "testlog.json").write_text(json.dumps(result) + "\n", encoding="utf-8")
