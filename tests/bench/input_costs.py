@@ -6,24 +6,23 @@ are typed, one at a time, and each is timed from vm.input to the vm.output notif
 back. The last row is a guest that only computes, to compare with.
 """
 import json
-import platform
 import random
 import statistics
 import time
 
 from bench import connected, print_head, print_row
+from harness.images import KERNEL_MACHINE
 from harness.rpc import Connection
 from harness.settings import GUESTS
 from harness.waiting import Deadline
 
-WITH_INTERRUPTS = {"x86_64": "pc", "riscv64": "virt"}[platform.machine()]
 SETTLE_SECONDS, IDLE_SECONDS = 0.5, 3
 KEYS = 100
 
 # The guest, what it does while it waits, its machine.
 READERS = [
     ("echo", "polls the UART", "bare"),
-    ("echo-irq", "sleeps; UART's interrupt", WITH_INTERRUPTS),
+    ("echo-irq", "sleeps; UART's interrupt", KERNEL_MACHINE),
     ("getchar", "HC_GETCHAR", "bare"),
 ]
 

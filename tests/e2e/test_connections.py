@@ -1,5 +1,4 @@
 """Connections: clients that leave, stay silent, never read, or are too many."""
-import base64
 import json
 import os
 import resource
@@ -16,7 +15,7 @@ import pytest
 from harness.client import Client
 from harness.daemon import Daemon
 from harness.images import HALT, SPIN, STREAM_ENDLESS, print_text
-from harness.rpc import Closed, Connection
+from harness.rpc import Closed, Connection, as_data
 from harness.settings import BOUNDED, SCALE
 from harness.waiting import Deadline, eventually
 
@@ -118,7 +117,7 @@ def test_client_that_dies_before_its_answers_harms_nobody(daemon: Daemon, rpc: C
     with daemon.connect() as client:
         client.request("vm.wait", {"vm": vm})
         client.request("vm.wait", {"vm": vm, "timeout_ms": 60_000})
-        client.request("vm.start", {"image": {"data": base64.b64encode(HALT).decode()}})
+        client.request("vm.start", {"image": as_data(HALT)})
         client.send([{"jsonrpc": "2.0", "id": 1, "method": "vm.wait", "params": [vm]}] * 3)
     eventually(lambda: counts(rpc)["connections"] == 1, "the other to be gone")
     assert rpc.stop(vm)["exit"]["reason"] == "stopped"
@@ -128,7 +127,7 @@ START = {
     "jsonrpc": "2.0",
     "id": "last",
     "method": "vm.start",
-    "params": {"image": {"data": base64.b64encode(SPIN).decode()}, "name": "last"},
+    "params": {"image": as_data(SPIN), "name": "last"},
 }
 
 
@@ -439,7 +438,7 @@ def test_out_of_descriptors_accepting_pauses_and_nothing_else(
 
     # who is connected goes on; what needs descriptors is refused, and told why
     assert rpc.get(vm)["state"] == "running"
-    image = {"data": base64.b64encode(HALT).decode()}
+    image = as_data(HALT)
     error = rpc.refused("vm.start", {"image": image})
     assert error["data"]["name"] in ("kvm-failed", "storage-failed", "limit-reached"), error
     assert rpc.stop(vm)["exit"]["reason"] == "stopped"

@@ -1,11 +1,10 @@
 """Events: changes of state, told to whoever subscribed."""
-import base64
 import select
 from typing import Any
 
 from harness.daemon import Daemon
 from harness.images import HALT, JUMP_OUT_OF_MEMORY, SPIN
-from harness.rpc import Closed, Connection
+from harness.rpc import Closed, Connection, as_data
 from harness.waiting import Deadline, eventually
 
 
@@ -114,7 +113,7 @@ def test_subscriber_that_does_not_read_is_cut_off_and_holds_nobody_up(
     with daemon.connect() as idle:
         for _ in range(256):
             idle.call("events.subscribe")
-        image = {"data": base64.b64encode(HALT).decode()}
+        image = as_data(HALT)
         for _ in range(200):
             if "does not read its events" in daemon.log_text():
                 break

@@ -1,5 +1,4 @@
 """What guests see and what is seen of them: guests/, and images that try one thing each."""
-import base64
 import re
 from typing import Any, NamedTuple
 
@@ -12,13 +11,14 @@ from harness.images import (
     JUMP_OUT_OF_MEMORY,
     PRINT_THEN_SPIN,
     SPIN,
+    TABLES,
     TRIPLE_FAULT,
     code,
     print_text,
     stream_bytes,
     stream_of,
 )
-from harness.rpc import Connection
+from harness.rpc import Connection, as_data
 from harness.settings import GUESTS
 from harness.waiting import eventually
 
@@ -29,7 +29,6 @@ HELLO64 = (
     b"and at         0xffff800000000000\n"
     b"written above, read below\n"
 )
-TABLES = "".join(f"{a} x {b} = {a * b}\n" for a in range(2, 10) for b in range(1, 10)).encode()
 
 
 class Guest(NamedTuple):
@@ -59,29 +58,11 @@ EVERY_GUEST = pytest.mark.parametrize(
     ids=lambda guest: guest.file,
 )
 
-FLOODS = pytest.mark.parametrize("way", ["uart", "putchar", "write", "ring"])
-FLOOD_LINE = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n"
-
 MEMORY_64K = 64 * 1024
-
-
-def stats_of(rpc: Connection, record: dict) -> dict:
-    return rpc.call("vm.stats", {"vm": record["id"]})
 
 
 def io_rows(stats: dict, **wanted: Any) -> list[dict]:
     return [row for row in stats["io"] if row | wanted == row]
-
-
-def give(rpc: Connection, vm: int, data: bytes, eof: bool = False) -> None:
-    """Input, all of it taken at once."""
-    params = {"vm": vm, "data": base64.b64encode(data).decode(), "eof": eof}
-    assert rpc.call("vm.input", params)["accepted"] == len(data)
-
-
-def test_times_tables_are_72_lines() -> None:
-    assert TABLES.count(b"\n") == 72 and TABLES.startswith(b"2 x 1 = 2\n")
-    assert TABLES.endswith(b"9 x 9 = 81\n")
 
 
 @pytest.mark.parametrize("coalesce", [True, False], ids=["coalesced", "exact"])
@@ -97,7 +78,7 @@ def test_guest_prints_every_byte(rpc: Connection, guest: Guest, coalesce: bool) 
 @EVERY_GUEST
 def test_exits_are_exact_without_coalescing(rpc: Connection, guest: Guest) -> None:
     record = rpc.run(GUESTS / guest.file, coalesce=False, **guest.params)
-    stats = stats_of(rpc, record)
+    stats = rpc.stats_of(record)
     ends = {"halted": "hlt", "shutdown": "shutdown"}  # by an exit that is no I/O
     expected = {"io": guest.exits}
     if guest.reason in ends:
@@ -111,47 +92,9 @@ def test_exits_are_exact_without_coalescing(rpc: Connection, guest: Guest) -> No
     assert stats["coalesced"] == 0
 
 
-@pytest.mark.parametrize(
-    "guest, machine",
-    [("getchar", "bare"), ("cat", "bare"), ("cat", "pc"), ("cat-irq", "pc")],
-)
-def test_filters_copy_input_to_output(rpc: Connection, guest: str, machine: str) -> None:
-    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
-    stream = rpc.attach(vm)
-    text = bytes(range(256)) * 4
-    for part in (text[:1], text[1:600], text[600:]):
-        give(rpc, vm, part)
-        before = stream.position
-        stream.read_until(lambda: stream.position == before + len(part))
-    give(rpc, vm, b"the rest", eof=True)
-    stream.read_to_end()
-    assert bytes(stream.data) == text + b"the rest"
-    assert (stream.exit["reason"], stream.exit["code"]) == ("guest-exit", 0)
-
-
-@pytest.mark.parametrize("guest, machine", [("echo", "bare"), ("echo-irq", "pc")])
-def test_echo_shows_what_is_typed_until_ctrl_d(
-    rpc: Connection, guest: str, machine: str
-) -> None:
-    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
-    stream = rpc.attach(vm)
-    give(rpc, vm, b"one\rtwo")
-    stream.read_until(lambda: stream.data == b"one\r\ntwo")
-    give(rpc, vm, b"\x04not this")
-    stream.read_to_end()
-    assert stream.data == b"one\r\ntwo" and stream.exit["reason"] == "guest-exit"
-
-
-@pytest.mark.parametrize("guest, machine", [("echo", "bare"), ("echo-irq", "pc")])
-def test_echo_ends_at_the_end_of_input(rpc: Connection, guest: str, machine: str) -> None:
-    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
-    give(rpc, vm, b"", eof=True)
-    assert rpc.wait(vm)["exit"]["reason"] == "guest-exit"
-
-
 @pytest.mark.parametrize("guest", ["cat-irq", "echo-irq", "hltloop"])
 def test_a_wait_in_hlt_makes_no_exits(rpc: Connection, guest: str) -> None:
-    stats = stats_of(rpc, rpc.run(GUESTS / f"{guest}.bin", machine="pc", timeout_ms=500))
+    stats = rpc.stats_of(rpc.run(GUESTS / f"{guest}.bin", machine="pc", timeout_ms=500))
     assert stats["exits"]["by_reason"].get("hlt", 0) == 0
     assert stats["exits"]["by_reason"].get("io", 0) < 20, "those that make it ready"
 
@@ -160,22 +103,16 @@ def test_hltloop_halts_a_bare_machine(rpc: Connection) -> None:
     assert rpc.run(GUESTS / "hltloop.bin")["exit"]["reason"] == "halted"
 
 
-def test_spin_makes_no_exit_of_its_own(rpc: Connection) -> None:
-    record = rpc.run(GUESTS / "spin.bin", timeout_ms=200)
-    assert record["exit"]["reason"] == "timeout"
-    assert set(stats_of(rpc, record)["exits"]["by_reason"]) <= {"intr"}
-
-
 def test_ring_prints_without_exits(rpc: Connection) -> None:
     record = rpc.run(GUESTS / "multiplication-ring.bin")
-    by_reason = stats_of(rpc, record)["exits"]["by_reason"]
+    by_reason = rpc.stats_of(record)["exits"]["by_reason"]
     assert record["data"] == TABLES
     assert (by_reason.pop("io"), by_reason.pop("hlt")) == (1, 1)
     assert set(by_reason) <= {"intr"}, "by which the VMM looks, every 20 ms"
 
 
 def test_multiboot_kernel_prints_what_its_loader_tells(rpc: Connection) -> None:
-    module = {"data": base64.b64encode(b"x" * 5000).decode(), "arguments": "tests one=1"}
+    module = as_data(b"x" * 5000) | {"arguments": "tests one=1"}
     params = {"memory": 4 * 1024 * 1024, "append": "quiet root=none", "modules": [module]}
     record = rpc.run(GUESTS / "multiboot.elf", **params)
     assert (record["format"], record["machine"]) == ("multiboot", "pc")
@@ -190,22 +127,11 @@ def test_multiboot_kernel_prints_what_its_loader_tells(rpc: Connection) -> None:
     assert found.group(3).endswith("tests one=1")
 
 
-@FLOODS
-def test_flood_prints_lines_until_it_is_stopped(rpc: Connection, way: str) -> None:
-    vm = rpc.start(GUESTS / f"flood-{way}.bin")
-    eventually(lambda: rpc.get(vm)["output"]["next"] >= 1000 * len(FLOOD_LINE), "the output")
-    first = rpc.stop(vm)["output"]["first"]
-    printed = rpc.output(vm)
-    skip = first % len(FLOOD_LINE)
-    lines = FLOOD_LINE * (len(printed) // len(FLOOD_LINE) + 2)
-    assert printed == lines[skip : skip + len(printed)]
-
-
 def test_flood_pays_an_exit_for_a_ring_full(rpc: Connection) -> None:
     vm = rpc.start(GUESTS / "flood-ring.bin")
     eventually(lambda: rpc.get(vm)["output"]["next"] > 1024 * 1024, "some rings full of output")
     record = rpc.stop(vm)
-    notifies = stats_of(rpc, record)["exits"]["by_reason"]["io"] - 1
+    notifies = rpc.stats_of(record)["exits"]["by_reason"]["io"] - 1
     assert 0 < notifies * 256 * 1024 <= record["output"]["next"]
 
 
@@ -213,7 +139,7 @@ def test_coalescing_saves_exits_and_nothing_else(rpc: Connection) -> None:
     if not rpc.call("daemon.info")["kvm"]["capabilities"].get("coalesced_pio"):
         pytest.skip("this KVM does not coalesce port I/O")
     record = rpc.run(stream_of(10000))
-    stats = stats_of(rpc, record)
+    stats = rpc.stats_of(record)
     assert record["data"] == stream_bytes(0, 10000)
     assert record["exits"] < 5000, "most bytes should cost no exit"
     written = sum(row["count"] for row in io_rows(stats, address=0x3F8, direction="out"))
@@ -221,7 +147,7 @@ def test_coalescing_saves_exits_and_nothing_else(rpc: Connection) -> None:
 
 
 def test_hypercalls_are_counted_by_number(rpc: Connection) -> None:
-    stats = stats_of(rpc, rpc.run(GUESTS / "multiplication.bin"))
+    stats = rpc.stats_of(rpc.run(GUESTS / "multiplication.bin"))
     counts = {row["name"]: (row["number"], row["count"]) for row in stats["hypercalls"]}
     assert counts == {
         "HC_PUTCHAR": (1, 72 * 6),
@@ -232,7 +158,7 @@ def test_hypercalls_are_counted_by_number(rpc: Connection) -> None:
 
 def test_time_in_guest_and_vmm_is_measured(rpc: Connection) -> None:
     record = rpc.run(GUESTS / "multiplication.bin")
-    time = stats_of(rpc, record)["time"]
+    time = rpc.stats_of(record)["time"]
     assert time["guest_ns"] > 0 and time["vmm_ns"] > 0
     assert time["guest_ns"] + time["vmm_ns"] <= record["uptime_ns"] + 1_000_000
 
@@ -318,7 +244,7 @@ def test_unhandled_ports_read_all_ones_and_are_counted(rpc: Connection) -> None:
     )
     record = rpc.run(image)
     assert record["data"] == b"\xff" * 7
-    unhandled = io_rows(stats_of(rpc, record), handled=False)
+    unhandled = io_rows(rpc.stats_of(record), handled=False)
     seen = {(row["space"], row["address"], row["direction"], row["count"]) for row in unhandled}
     reads = {("port", port, "in", 1) for port in (0x60, 0x62, 0x64)}
     writes = {("port", port, "out", 1) for port in (0x70, 0x72, 0x74)}
@@ -382,7 +308,7 @@ def test_addresses_beyond_memory_read_all_ones_and_are_counted(rpc: Connection) 
     )
     record = rpc.run(image, memory=MEMORY_64K)
     assert record["data"] == b"\xff\xff\xff"
-    rows = io_rows(stats_of(rpc, record), space="memory")
+    rows = io_rows(rpc.stats_of(record), space="memory")
     seen = {(row["address"], row["direction"], row["count"], row["handled"]) for row in rows}
     assert seen == {
         (0x20010, "out", 1, False),
@@ -464,7 +390,7 @@ def test_unknown_hypercall_is_counted_and_changes_nothing(rpc: Connection) -> No
     )
     record = rpc.run(image)
     assert (record["data"], record["exit"]["reason"]) == (b"!", "halted")
-    unknown = [row for row in stats_of(rpc, record)["hypercalls"] if row["number"] is None]
+    unknown = [row for row in rpc.stats_of(record)["hypercalls"] if row["number"] is None]
     assert [row["count"] for row in unknown] == [2]
 
 
@@ -481,7 +407,7 @@ def test_only_byte_writes_are_hypercalls(rpc: Connection) -> None:
     )
     record = rpc.run(image)
     assert (record["data"], record["exit"]["reason"]) == (b"", "halted")
-    rows = io_rows(stats_of(rpc, record), address=0x500, direction="out")
+    rows = io_rows(rpc.stats_of(record), address=0x500, direction="out")
     assert [(row["count"], row["handled"]) for row in rows] == [(2, False)]
 
 

@@ -1,5 +1,4 @@
 """Input: vm.input, vmmctl input, and what is typed, pasted or piped to a guest."""
-import base64
 import os
 import signal
 import subprocess
@@ -30,11 +29,6 @@ READERS = [
 ]
 
 
-def send(rpc: Connection, vm: int | str, data: bytes, **more: object) -> dict:
-    text = base64.b64encode(data).decode()
-    return rpc.call("vm.input", {"vm": vm, "data": text} | more)
-
-
 def refusal(rpc: Connection, vm: int | str, **more: object) -> str:
     return rpc.refused("vm.input", {"vm": vm, "data": "eA=="} | more)["data"]["name"]
 
@@ -61,11 +55,11 @@ def test_guests_read_what_is_sent(rpc: Connection, guest: str, machine: str) -> 
     vm = rpc.start(GUESTS / guest, machine=machine)
     stream = rpc.attach(vm)
     for piece in (b"a", b"hello\n", b"and much more\n"):
-        assert send(rpc, vm, piece)["accepted"] == len(piece)
+        assert rpc.input(vm, piece)["accepted"] == len(piece)
         before = len(stream.data)
         stream.read_until(lambda: len(stream.data) == before + len(piece))
         assert bytes(stream.data[before:]) == piece
-    assert send(rpc, vm, b"last", eof=True)["accepted"] == 4
+    assert rpc.input(vm, b"last", eof=True)["accepted"] == 4
     stream.read_to_end()
     assert stream.data.endswith(b"last") and stream.exit["reason"] == "guest-exit"
 
@@ -73,7 +67,7 @@ def test_guests_read_what_is_sent(rpc: Connection, guest: str, machine: str) -> 
 def test_every_byte_arrives_as_it_is(rpc: Connection) -> None:
     data = some_bytes(3000)
     vm = rpc.start(GUESTS / "cat.bin")
-    send(rpc, vm, data, eof=True)
+    rpc.input(vm, data, eof=True)
     assert bytes(rpc.attach(vm).read_to_end().data) == data
 
 
@@ -89,23 +83,23 @@ def test_input_may_be_text(rpc: Connection) -> None:
 def test_input_before_it_is_read_is_kept_and_counted(rpc: Connection) -> None:
     vm = rpc.start(SPIN)
     assert rpc.get(vm)["input"] == {"queued": 0, "capacity": CAPACITY, "ended": False}
-    assert send(rpc, vm, bytes(100)) == {"accepted": 100, "room": CAPACITY - 100}
-    assert send(rpc, vm, bytes(CAPACITY)) == {"accepted": CAPACITY - 100, "room": 0}
-    assert send(rpc, vm, b"x") == {"accepted": 0, "room": 0}
+    assert rpc.input(vm, bytes(100)) == {"accepted": 100, "room": CAPACITY - 100}
+    assert rpc.input(vm, bytes(CAPACITY)) == {"accepted": CAPACITY - 100, "room": 0}
+    assert rpc.input(vm, b"x") == {"accepted": 0, "room": 0}
     assert rpc.get(vm)["input"]["queued"] == CAPACITY
 
 
 def test_end_counts_only_behind_all_of_the_data(rpc: Connection) -> None:
     vm = rpc.start(SPIN)
-    assert send(rpc, vm, bytes(CAPACITY + 1), eof=True)["accepted"] == CAPACITY
+    assert rpc.input(vm, bytes(CAPACITY + 1), eof=True)["accepted"] == CAPACITY
     assert not rpc.get(vm)["input"]["ended"]
-    send(rpc, vm, b"", eof=True)
+    rpc.input(vm, b"", eof=True)
     assert rpc.get(vm)["input"]["ended"]
 
 
 def test_nothing_can_be_sent_after_the_end(rpc: Connection) -> None:
     vm = rpc.start(SPIN)
-    send(rpc, vm, b"", eof=True)
+    rpc.input(vm, b"", eof=True)
     assert refusal(rpc, vm) == "wrong-state"
     assert refusal(rpc, vm, wait=True) == "wrong-state"
     halted = rpc.wait(rpc.start(HALT))["id"]
@@ -124,7 +118,7 @@ def test_data_must_be_base64(rpc: Connection, data: object) -> None:
 def test_call_that_waits_is_answered_when_there_is_room(rpc: Connection) -> None:
     vm = rpc.start(COPY)
     rpc.call("vm.pause", {"vm": vm})
-    send(rpc, vm, bytes(CAPACITY))
+    rpc.input(vm, bytes(CAPACITY))
     number = rpc.request("vm.input", {"vm": vm, "data": "eHg=", "wait": True})
     rpc.ping()
     assert rpc.kept() == []  # not answered: another request was, meanwhile
@@ -134,7 +128,7 @@ def test_call_that_waits_is_answered_when_there_is_room(rpc: Connection) -> None
 
 def test_call_that_waits_is_refused_when_the_vm_ends(rpc: Connection) -> None:
     vm = rpc.start(SPIN)
-    send(rpc, vm, bytes(CAPACITY))
+    rpc.input(vm, bytes(CAPACITY))
     number = rpc.request("vm.input", {"vm": vm, "data": "eA==", "wait": True})
     rpc.stop(vm)
     assert rpc.answer(number)["error"]["data"]["name"] == "wrong-state"
@@ -143,14 +137,14 @@ def test_call_that_waits_is_refused_when_the_vm_ends(rpc: Connection) -> None:
 def test_client_that_leaves_while_it_waits_is_forgotten(daemon: Daemon, rpc: Connection) -> None:
     vm = rpc.start(COPY)
     rpc.call("vm.pause", {"vm": vm})
-    send(rpc, vm, bytes(CAPACITY))
+    rpc.input(vm, bytes(CAPACITY))
     with daemon.connect() as other:
         other.request("vm.input", {"vm": vm, "data": "eA==", "wait": True})
         other.ping()
     eventually(lambda: rpc.call("daemon.info")["counts"]["connections"] == 1, "the other to go")
     rpc.call("vm.resume", {"vm": vm})
     eventually(lambda: rpc.get(vm)["output"]["next"] >= CAPACITY, "all to be read")
-    send(rpc, vm, b"", eof=True)
+    rpc.input(vm, b"", eof=True)
     assert rpc.wait(vm)["output"]["next"] == CAPACITY
 
 
@@ -165,7 +159,7 @@ def test_bytes_of_one_call_stay_together(daemon: Daemon, rpc: Connection) -> Non
     for client in clients:
         client.ping()
         client.close()
-    send(rpc, vm, b"", eof=True, wait=True)
+    rpc.input(vm, b"", eof=True, wait=True)
     data = bytes(rpc.attach(vm).read_to_end().data)
     assert len(data) == 4 * 20 * 50
     assert all(len(set(data[at : at + 50])) == 1 for at in range(0, len(data), 50))
@@ -187,7 +181,7 @@ def test_guest_that_polls_for_input_leaves_most_of_a_cpu(daemon: Daemon, rpc: Co
     assert cpu_seconds(daemon.pid) - before < 0.5
     stream = rpc.attach(vm)
     began = time.monotonic()
-    send(rpc, vm, b"x")
+    rpc.input(vm, b"x")
     stream.read_until(lambda: bytes(stream.data) == b"x")
     assert time.monotonic() - began < 0.5 * SCALE
 
@@ -325,7 +319,7 @@ def test_attach_leaves_standard_input_alone(
     (folder / "data").write_bytes(b"not for the guest")
     with (folder / "data").open("rb") as stdin:
         with vmmctl.popen("attach", vm, stdin=stdin) as process:
-            send(rpc, vm, b"x", eof=True)
+            rpc.input(vm, b"x", eof=True)
             assert process.communicate(timeout=30)[0] == b"x"
         assert stdin.tell() == 0
     assert rpc.get(vm)["exit"]["reason"] == "guest-exit"
@@ -394,7 +388,7 @@ def test_typing_to_a_guest_whose_input_has_ended_is_told_once(
     vmmctl: Client, rpc: Connection
 ) -> None:
     vm = rpc.start(SPIN)
-    send(rpc, vm, b"", eof=True)
+    rpc.input(vm, b"", eof=True)
     with terminal(vmmctl, "attach", vm) as shown:
         shown.read_until("detaches")
         deadline = Deadline()

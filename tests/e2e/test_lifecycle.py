@@ -1,5 +1,4 @@
 """A VM's life: names, states, ways to end it, who is told, what is kept."""
-import base64
 import os
 import re
 import time
@@ -18,12 +17,12 @@ from harness.images import (
     print_text,
     stream_of,
 )
-from harness.rpc import Connection, wrong_parameter
+from harness.rpc import Connection, as_data, wrong_parameter
 from harness.settings import GUESTS, SANITIZED
 from harness.waiting import eventually
 
 OWN = {"uid": os.getuid(), "gid": os.getgid(), "pid": os.getpid()}
-IMAGE = {"data": base64.b64encode(SPIN).decode()}
+IMAGE = as_data(SPIN)
 
 
 # Records.
@@ -353,7 +352,7 @@ def test_hundreds_of_vms_come_and_go_and_leave_no_descriptor(
     rpc.run(GUESTS / "hello.bin")
     before = daemon.open_descriptors()
     for _ in range(10):
-        image = {"data": base64.b64encode(HALT).decode()}
+        image = as_data(HALT)
         numbers = [rpc.request("vm.start", {"image": image}) for _ in range(20)]
         for number in numbers:
             rpc.wait(rpc.result("vm.start", number)["id"])
@@ -362,7 +361,7 @@ def test_hundreds_of_vms_come_and_go_and_leave_no_descriptor(
 
 def test_hundreds_of_endless_guests_leave_the_daemon_quick_to_answer(rpc: Connection) -> None:
     count = 50 if SANITIZED else 300
-    image = {"data": base64.b64encode(PRINT_THEN_SPIN).decode()}
+    image = as_data(PRINT_THEN_SPIN)
     for number in [rpc.request("vm.start", {"image": image}) for _ in range(count)]:
         rpc.result("vm.start", number, seconds=50)
     assert len(rpc.call("vm.list", seconds=2)) == count

@@ -52,10 +52,6 @@ def let_pass(rpc: Connection, vm: int, milliseconds: int) -> None:
     assert error["code"] == ERRORS["timed-out"], error
 
 
-def send(rpc: Connection, vm: int, data: bytes, **params: Any) -> dict:
-    return rpc.call("vm.input", {"vm": vm, "data": base64.b64encode(data).decode()} | params)
-
-
 def assert_wrong_state(error: dict) -> None:
     assert error["code"] == ERRORS["wrong-state"], error
 
@@ -188,7 +184,7 @@ def test_read_takes_the_input_that_is_there(rpc: Connection) -> None:
     vm = rpc.start(read + wait + read + read + call_with_buffer(5, 0, 0x2000, 4) + HALT)
     stream = rpc.attach(vm)
     stream.read_until(lambda: stream.data == b"0\n")
-    send(rpc, vm, b".abcdef")
+    rpc.input(vm, b".abcdef")
     # "ef" over "abcd"
     assert stream.read_to_end().data == b"0\n4\n2\nefcd4\n"
 
@@ -200,16 +196,16 @@ def test_what_is_typed_is_read_byte_by_byte(rpc: Connection) -> None:
     vm = rpc.start(ECHO)
     stream = rpc.attach(vm)
     for text in (b"a", b"bc\n", bytes(range(256))):
-        send(rpc, vm, text)
+        rpc.input(vm, text)
         stream.read_until(lambda text=text: stream.data.endswith(text))
-    send(rpc, vm, b"last", eof=True)
+    rpc.input(vm, b"last", eof=True)
     assert stream.read_to_end().data.endswith(b"last")
     assert rpc.wait(vm)["exit"]["code"] == 9
 
 
 def test_input_may_come_before_the_guest_reads(rpc: Connection) -> None:
     vm = rpc.start(code("31 c9 e2 fe ; xor %cx, %cx; again: loop again") + ECHO)
-    send(rpc, vm, b"early", eof=True)
+    rpc.input(vm, b"early", eof=True)
     stream = rpc.attach(vm).read_to_end()
     assert stream.data == b"early"
 
@@ -231,7 +227,7 @@ def test_guest_that_waits_for_input_is_woken_at_once(rpc: Connection) -> None:
 
     def type_one() -> None:
         end = stream.position + 1
-        send(rpc, vm, b"x")
+        rpc.input(vm, b"x")
         stream.read_until(lambda: stream.position == end)
 
     prompt(type_one)
@@ -246,14 +242,14 @@ def test_guest_that_waits_for_input_goes_on_waiting_after_a_pause(rpc: Connectio
     vm = rpc.start(ECHO)
     stream = rpc.attach(vm)
     pause(rpc, vm)
-    send(rpc, vm, b"typed while paused")
+    rpc.input(vm, b"typed while paused")
     let_pass(rpc, vm, 50)
     assert rpc.get(vm)["output"]["next"] == 0
     resume(rpc, vm)
     stream.read_until(lambda: stream.data == b"typed while paused")
     pause(rpc, vm)
     resume(rpc, vm)
-    send(rpc, vm, b"!", eof=True)
+    rpc.input(vm, b"!", eof=True)
     assert stream.read_to_end().data == b"typed while paused!"
 
 
@@ -263,9 +259,9 @@ def test_guest_that_waits_for_input_goes_on_waiting_after_a_pause(rpc: Connectio
 def test_input_that_nobody_reads_is_bounded(rpc: Connection) -> None:
     vm = rpc.start(SPIN)
     assert rpc.get(vm)["input"] == {"queued": 0, "capacity": QUEUE, "ended": False}
-    assert send(rpc, vm, bytes(40000)) == {"accepted": 40000, "room": QUEUE - 40000}
-    assert send(rpc, vm, bytes(40000)) == {"accepted": QUEUE - 40000, "room": 0}
-    assert send(rpc, vm, b"x", eof=True) == {"accepted": 0, "room": 0}
+    assert rpc.input(vm, bytes(40000)) == {"accepted": 40000, "room": QUEUE - 40000}
+    assert rpc.input(vm, bytes(40000)) == {"accepted": QUEUE - 40000, "room": 0}
+    assert rpc.input(vm, b"x", eof=True) == {"accepted": 0, "room": 0}
     assert rpc.get(vm)["input"] == {"queued": QUEUE, "capacity": QUEUE, "ended": False}
 
 
@@ -273,7 +269,7 @@ def test_input_that_waits_is_answered_when_there_is_room(rpc: Connection) -> Non
     vm = rpc.start(ECHO)
     stream = rpc.attach(vm)
     pause(rpc, vm)
-    send(rpc, vm, b"x" * QUEUE)
+    rpc.input(vm, b"x" * QUEUE)
     data = base64.b64encode(b"last").decode()
     number = rpc.request("vm.input", {"vm": vm, "data": data, "wait": True, "eof": True})
     rpc.ping()
@@ -282,13 +278,13 @@ def test_input_that_waits_is_answered_when_there_is_room(rpc: Connection) -> Non
     accepted = rpc.result("vm.input", number)["accepted"]
     assert 1 <= accepted <= 4
     while accepted < 4:
-        accepted += send(rpc, vm, b"last"[accepted:], wait=True, eof=True)["accepted"]
+        accepted += rpc.input(vm, b"last"[accepted:], wait=True, eof=True)["accepted"]
     assert stream.read_to_end().data == b"x" * QUEUE + b"last"
 
 
 def test_input_that_waits_is_refused_when_the_vm_ends(rpc: Connection) -> None:
     vm = rpc.start(SPIN)
-    send(rpc, vm, bytes(QUEUE))
+    rpc.input(vm, bytes(QUEUE))
     number = rpc.request("vm.input", {"vm": vm, "data": "eA==", "wait": True})
     rpc.stop(vm)
     with pytest.raises(RpcError, match="wrong-state"):
@@ -298,7 +294,7 @@ def test_input_that_waits_is_refused_when_the_vm_ends(rpc: Connection) -> None:
 
 def test_nothing_is_taken_after_the_end_of_input(rpc: Connection) -> None:
     vm = rpc.start(SPIN)
-    assert send(rpc, vm, b"all", eof=True) == {"accepted": 3, "room": 0}
+    assert rpc.input(vm, b"all", eof=True) == {"accepted": 3, "room": 0}
     assert rpc.get(vm)["input"] == {"queued": 3, "capacity": QUEUE, "ended": True}
     for wait in (False, True):
         for data in ("", "eA=="):
@@ -311,7 +307,7 @@ def test_client_that_leaves_while_it_waits_for_room_leaves_nothing(
     vm = rpc.start(ECHO)
     stream = rpc.attach(vm)
     pause(rpc, vm)
-    send(rpc, vm, b"x" * QUEUE)
+    rpc.input(vm, b"x" * QUEUE)
     with daemon.connect() as other:
         for _ in range(3):
             other.request("vm.input", {"vm": vm, "data": "eQ==", "wait": True})
@@ -319,7 +315,7 @@ def test_client_that_leaves_while_it_waits_for_room_leaves_nothing(
     eventually(lambda: rpc.call("daemon.info")["counts"]["connections"] == 1, "the client is gone")
     resume(rpc, vm)
     stream.read_until(lambda: len(stream.data) == QUEUE)
-    send(rpc, vm, b"", eof=True)
+    rpc.input(vm, b"", eof=True)
     assert stream.read_to_end().data == b"x" * QUEUE
 
 
@@ -334,7 +330,7 @@ def test_two_clients_may_type_at_once(daemon: Daemon, rpc: Connection) -> None:
         for who in (first, second):
             answers = [who.receive()["result"]["accepted"] for _ in range(lines)]
             assert sum(answers) == sum(len(f"a{i}\n") for i in range(lines))
-    send(rpc, vm, b"", eof=True)
+    rpc.input(vm, b"", eof=True)
     typed = stream.read_to_end().data.decode().splitlines()
     for name in "ab":
         mine = [line for line in typed if line[0] == name]
@@ -386,7 +382,7 @@ def test_guest_that_polls_sees_input_at_once(rpc: Connection, image: bytes) -> N
 
     def type_one() -> None:
         end = stream.position + 1
-        send(rpc, vm, b"x")
+        rpc.input(vm, b"x")
         stream.read_until(lambda: stream.position == end)
 
     prompt(type_one)
@@ -404,7 +400,7 @@ def test_polling_guest_reads_all_that_is_typed(rpc: Connection, image: bytes) ->
     vm = rpc.start(image)
     stream = rpc.attach(vm)
     text = stream_bytes(0, QUEUE)
-    assert send(rpc, vm, text)["accepted"] == QUEUE
+    assert rpc.input(vm, text)["accepted"] == QUEUE
     stream.read_until(lambda: len(stream.data) == QUEUE)
     assert stream.data == text
 
@@ -681,7 +677,7 @@ def test_paused_guest_with_input_uses_no_cpu(daemon: Daemon, rpc: Connection) ->
     waiting = [rpc.start(ECHO) for _ in range(20)]
     for vm in waiting:
         pause(rpc, vm)
-        send(rpc, vm, b"x")
+        rpc.input(vm, b"x")
     switches = daemon.context_switches()
     let_pass(rpc, waiting[0], 300)
     assert daemon.context_switches() - switches < 100 * SCALE
@@ -826,9 +822,9 @@ def test_vm_ends_when_all_its_cpus_have_halted_for_good(rpc: Connection) -> None
 def test_input_wakes_whichever_cpu_waits_for_it(rpc: Connection) -> None:
     vm = rpc.start(smp(ECHO, 0, then=SPIN), cpus=2, **PROTECTED_PC)
     stream = rpc.attach(vm)
-    send(rpc, vm, b"typed")
+    rpc.input(vm, b"typed")
     stream.read_until(lambda: stream.data == b"typed")
-    send(rpc, vm, b"!", eof=True)
+    rpc.input(vm, b"!", eof=True)
     assert rpc.wait(vm)["exit"]["code"] == 9
 
 

@@ -1,5 +1,4 @@
 """riscv64's guests and the machine around them: what test_guests.py and test_machine.py are for x86."""
-import base64
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,9 +11,11 @@ from harness.images import (
     EXIT,
     HALT,
     JUMP_OUT_OF_MEMORY,
+    MEMORY,
     S1,
     SPIN,
     SRST,
+    TABLES,
     TRIPLE_FAULT,
     address_of,
     call,
@@ -33,10 +34,7 @@ from harness.rpc import Connection, RpcError
 from harness.settings import GUESTS
 from harness.waiting import eventually
 
-BASE = 0x80000000
 NOT_SUPPORTED, INVALID = 2, 3  # errors of the SBI, their signs turned
-TABLES = "".join(f"{a} x {b} = {a * b}\n" for a in range(2, 10) for b in range(1, 10)).encode()
-FLOOD_LINE = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n"
 
 
 class Guest(NamedTuple):
@@ -65,15 +63,6 @@ EVERY_GUEST = pytest.mark.parametrize(
 )
 
 
-def stats_of(rpc: Connection, record: dict) -> dict:
-    return rpc.call("vm.stats", {"vm": record["id"]})
-
-
-def give(rpc: Connection, vm: int, data: bytes, eof: bool = False) -> None:
-    params: dict[str, Any] = {"vm": vm, "data": base64.b64encode(data).decode(), "eof": eof}
-    assert rpc.call("vm.input", params)["accepted"] == len(data)
-
-
 def numbers(record: dict) -> list[int]:
     return [int(line) for line in record["data"].split()]
 
@@ -92,7 +81,7 @@ def test_guest_prints_every_byte(rpc: Connection, guest: Guest, coalesce: bool) 
 
 @EVERY_GUEST
 def test_exits_are_exact_without_coalescing(rpc: Connection, guest: Guest) -> None:
-    stats = stats_of(rpc, rpc.run(GUESTS / guest.file, coalesce=False))
+    stats = rpc.stats_of(rpc.run(GUESTS / guest.file, coalesce=False))
     by_reason = stats["exits"]["by_reason"]
     by_reason.pop("intr", None)  # the VMM's own
     expected = {"mmio": guest.mmio, "riscv_sbi": guest.calls}
@@ -100,56 +89,16 @@ def test_exits_are_exact_without_coalescing(rpc: Connection, guest: Guest) -> No
     assert all(row["handled"] for row in stats["io"])
 
 
-@pytest.mark.parametrize(
-    "guest, machine",
-    [("getchar", "bare"), ("cat", "bare"), ("cat", "virt"), ("cat-irq", "virt")],
-)
-def test_filters_copy_input_to_output(rpc: Connection, guest: str, machine: str) -> None:
-    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
-    stream = rpc.attach(vm)
-    text = bytes(range(256)) * 4
-    for part in (text[:1], text[1:600], text[600:]):
-        give(rpc, vm, part)
-        before = stream.position
-        stream.read_until(lambda: stream.position == before + len(part))
-    give(rpc, vm, b"the rest", eof=True)
-    stream.read_to_end()
-    assert bytes(stream.data) == text + b"the rest"
-    assert (stream.exit["reason"], stream.exit["code"]) == ("guest-exit", 0)
-
-
-@pytest.mark.parametrize("guest, machine", [("echo", "bare"), ("echo-irq", "virt")])
-def test_echo_shows_what_is_typed_until_ctrl_d(rpc: Connection, guest: str, machine: str) -> None:
-    vm = rpc.start(GUESTS / f"{guest}.bin", machine=machine)
-    stream = rpc.attach(vm)
-    give(rpc, vm, b"one\rtwo")
-    stream.read_until(lambda: stream.data == b"one\r\ntwo")
-    give(rpc, vm, b"\x04not this")
-    stream.read_to_end()
-    assert stream.data == b"one\r\ntwo" and stream.exit["reason"] == "guest-exit"
-
-
 @pytest.mark.parametrize("guest", ["cat-irq", "echo-irq", "hltloop"])
 def test_a_wait_for_interrupts_makes_no_exits(rpc: Connection, guest: str) -> None:
     record = rpc.run(GUESTS / f"{guest}.bin", machine="virt", timeout_ms=1000)
     assert record["exit"]["reason"] == "timeout"
-    assert stats_of(rpc, record)["exits"]["by_reason"].get("mmio", 0) < 40, "to make it ready, and at each look"
-
-
-@pytest.mark.parametrize("way", ["uart", "putchar", "write", "ring"])
-def test_flood_prints_lines_until_it_is_stopped(rpc: Connection, way: str) -> None:
-    vm = rpc.start(GUESTS / f"flood-{way}.bin")
-    eventually(lambda: rpc.get(vm)["output"]["next"] >= 100 * len(FLOOD_LINE), "the output")
-    first = rpc.stop(vm)["output"]["first"]
-    printed = rpc.output(vm)
-    skip = first % len(FLOOD_LINE)
-    lines = FLOOD_LINE * (len(printed) // len(FLOOD_LINE) + 2)
-    assert printed == lines[skip : skip + len(printed)]
+    assert rpc.stats_of(record)["exits"]["by_reason"].get("mmio", 0) < 40, "to make it ready, and at each look"
 
 
 def test_coalescing_saves_exits_and_nothing_else(rpc: Connection) -> None:
     record = rpc.run(stream_of(10000, then=EXIT))
-    stats = stats_of(rpc, record)
+    stats = rpc.stats_of(record)
     assert record["data"] == stream_bytes(0, 10000)
     assert record["exits"] < 5000, "most bytes should cost no exit"
     written = sum(row["count"] for row in stats["io"] if row["address"] == 0x10000000)
@@ -159,7 +108,7 @@ def test_coalescing_saves_exits_and_nothing_else(rpc: Connection) -> None:
 # Entry.
 
 
-@pytest.mark.parametrize("load", [BASE, BASE + 0x20000])
+@pytest.mark.parametrize("load", [MEMORY, MEMORY + 0x20000])
 def test_entry_state_is_what_the_abi_says(rpc: Connection, load: int) -> None:
     image = (
         mv(S1, A1)
@@ -174,7 +123,7 @@ def test_entry_state_is_what_the_abi_says(rpc: Connection, load: int) -> None:
         + EXIT
     )
     record = rpc.run(image, load=load)
-    assert numbers(record) == [0, 0, BASE + 0x100000 - 0x10000, 0, 0]
+    assert numbers(record) == [0, 0, MEMORY + 0x100000 - 0x10000, 0, 0]
 
 
 def test_virt_hands_over_a_device_tree(rpc: Connection) -> None:
@@ -280,7 +229,7 @@ def test_trap_without_a_handler_is_a_shutdown(rpc: Connection) -> None:
 def test_what_kvm_gives_up_on_fails_with_registers(rpc: Connection) -> None:
     record = rpc.run(JUMP_OUT_OF_MEMORY)
     assert (record["state"], record["exit"]["reason"]) == ("failed", "error")
-    assert int(record["exit"]["registers"]["pc"], 16) == BASE + 4
+    assert int(record["exit"]["registers"]["pc"], 16) == MEMORY + 4
     instructions = record["exit"]["instructions"]
     assert bytes.fromhex(instructions["bytes"]).startswith(JUMP_OUT_OF_MEMORY[4:])
 
@@ -300,7 +249,7 @@ def test_paused_record_tells_where_the_guest_stands(rpc: Connection) -> None:
     vm = rpc.start(li(S1, 0x1234) + SPIN)
     eventually(lambda: rpc.call("vm.stats", {"vm": vm})["time"]["guest_ns"] > 0, "it runs")
     paused = rpc.call("vm.pause", {"vm": vm})["paused"]
-    assert int(paused["registers"]["pc"], 16) == BASE + 8
+    assert int(paused["registers"]["pc"], 16) == MEMORY + 8
     assert int(paused["registers"]["s1"], 16) == 0x1234
     assert bytes.fromhex(paused["instructions"]["bytes"]).startswith(SPIN)
 

@@ -5,7 +5,7 @@ What there is but one of is in images_x86.py alone, or images_riscv64.py, and so
 # pylint: disable=wildcard-import,unused-wildcard-import
 import platform
 
-from harness.listing import STREAM_PERIOD, code, stream_bytes
+from harness.listing import STREAM_PERIOD, TABLES, code, stream_bytes
 
 if platform.machine() == "riscv64":
     from harness.images_riscv64 import *

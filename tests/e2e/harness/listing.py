@@ -14,3 +14,7 @@ def stream_bytes(start: int, size: int) -> bytes:
     period = bytes(range(STREAM_PERIOD))
     skip = start % STREAM_PERIOD
     return (period * ((skip + size) // STREAM_PERIOD + 1))[skip : skip + size]
+
+
+# By multiplication.bin and its relatives.
+TABLES = "".join(f"{a} x {b} = {a * b}\n" for a in range(2, 10) for b in range(1, 10)).encode()

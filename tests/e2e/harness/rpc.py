@@ -33,9 +33,9 @@ def wrong_parameter(parameter: str, value: Any) -> dict:
     return data if value is not None else {"name": "invalid-params", "parameter": parameter}
 
 
-def as_data(image: bytes) -> dict:
-    """An image as a parameter, in the line itself."""
-    return {"data": base64.b64encode(image).decode()}
+def as_data(content: bytes) -> dict:
+    """Bytes as parameters have them, in the line itself: an image, input."""
+    return {"data": base64.b64encode(content).decode()}
 
 
 class Connection:
@@ -219,6 +219,16 @@ class Connection:
         stream = self.attach(vm).read_to_end()
         assert not stream.gaps, stream.gaps
         return self.get(vm) | {"data": bytes(stream.data)}
+
+    def stats_of(self, record: dict) -> dict:
+        return self.call("vm.stats", {"vm": record["id"]})
+
+    def input(self, vm: int | str, data: bytes, **params: Any) -> dict:
+        return self.call("vm.input", {"vm": vm} | as_data(data) | params)
+
+    def give(self, vm: int | str, data: bytes, **params: Any) -> None:
+        """Input, all of it taken at once."""
+        assert self.input(vm, data, **params)["accepted"] == len(data)
 
     def output(self, vm: int | str) -> bytes:
         """All that the ring holds of a VM's output, by vm.output."""
