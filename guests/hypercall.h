@@ -1,7 +1,7 @@
 /*
  * The guest ABI: what a guest and vmmd must agree on, whatever the architecture; with it goes
- * board.h of the architecture's folder. The one definition: the guests' assembly and C include these
- * files, and so does the daemon's C, so they hold nothing but #defines and comments.
+ * board.h of the architecture's folder. The one definition: the guests' assembly and C include
+ * these files, and so does the daemon's C, so they hold nothing but #defines and comments.
  */
 #pragma once
 
@@ -11,10 +11,10 @@
 #define HYPERCALL_ABI_VERSION 2
 
 /*
- * Hypercalls, by number, with what each takes and gives; which registers these are, and how the call
- * is made, is in board.h of the architecture's folder. Where a buffer is not wholly in the guest's
- * memory, the call is refused. One call moves at most HC_TRANSFER_MAX bytes: who has more to print
- * calls again with what was not taken.
+ * Hypercalls, by number, with what each takes and gives; which registers these are, and how the
+ * call is made, is in board.h of the architecture's folder. Where a buffer is not wholly in the
+ * guest's memory, the call is refused. One call moves at most HC_TRANSFER_MAX bytes: who has more
+ * to print calls again with what was not taken.
  */
 #define HC_EXIT      0x00 /* ends the VM, code 0 */
 #define HC_PUTCHAR   0x01 /* argument: a byte to print */

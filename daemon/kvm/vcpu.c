@@ -90,7 +90,8 @@ static void handle_run_error(struct vcpu *vcpu, int code)
     case EAGAIN: /* api.rst section 4.10: not an end, KVM wants another KVM_RUN */
         break;
     default:
-        guest_end_set(&machine->end, GUEST_END_ERROR, 0, "KVM gave up (KVM_RUN: %s)", strerror(code));
+        guest_end_set(&machine->end, GUEST_END_ERROR, 0, "KVM gave up (KVM_RUN: %s)",
+                      strerror(code));
         break;
     }
 }

@@ -1,10 +1,10 @@
 /*
- * What a riscv64 guest finds where. The guests' assembly includes this file, and so does the daemon's
- * C, so it holds nothing but #defines and comments.
+ * What a riscv64 guest finds where. The guests' assembly includes this file, and so does the
+ * daemon's C, so it holds nothing but #defines and comments.
  *
  * A flat image is loaded at GUEST_MEMORY_BASE and entered there, in supervisor mode: paging and
- * interrupts are off, a0 is the hart's id, 0, and sp is at the end of memory. On the machine "virt",
- * a1 is the address of a device tree; on the bare one, 0.
+ * interrupts are off, a0 is the hart's id, 0, and sp is at the end of memory. On the machine
+ * "virt", a1 is the address of a device tree; on the bare one, 0.
  */
 #pragma once
 
@@ -24,10 +24,10 @@
 
 /*
  * Hypercalls are calls of the SBI: a7 the extension, a6 the number. A buffer is guest-physical, its
- * address in a0 and its size in a1; other arguments are in a0. a0 is 0 then, or an error of the SBI:
- * -2, there is no such hypercall, -3, the buffer is not wholly memory, or was refused. a1 is the
- * result: of HC_WRITE and HC_READ the bytes, of HC_GETCHAR the byte, or -1 at the end of the input.
- * HC_PUTNUM prints all 64 bits.
+ * address in a0 and its size in a1; other arguments are in a0. a0 is 0 then, or an error of the
+ * SBI: -2, there is no such hypercall, -3, the buffer is not wholly memory, or was refused. a1 is
+ * the result: of HC_WRITE and HC_READ the bytes, of HC_GETCHAR the byte, or -1 at the end of the
+ * input. HC_PUTNUM prints all 64 bits.
  */
 #define HYPERCALL_EXTENSION        0x09000500
 #define HYPERCALL_VERSION_FUNCTION 0x100 /* a1 is HYPERCALL_ABI_VERSION */

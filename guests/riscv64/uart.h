@@ -1,6 +1,6 @@
 /*
- * What guests that read the UART have of it and of the PLIC: PC16550D data sheet, "Registers"; RISC-V
- * PLIC Specification, "Memory Map". For assembly.
+ * What guests that read the UART have of it and of the PLIC: PC16550D data sheet, "Registers";
+ * RISC-V PLIC Specification, "Memory Map". For assembly.
  */
 #pragma once
 

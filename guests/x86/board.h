@@ -5,8 +5,8 @@
  * A flat image is loaded at GUEST_LOAD_ADDRESS and entered there, by default in real mode: every
  * segment is 0, IP and SP are the load address (so the stack grows down, away from the image), and
  * the flags are clear: no interrupts, string instructions count up. Memory begins at 0. On the bare
- * machine, HLT ends the VM: nothing is there that could wake it. docs/guests.md has the other modes,
- * images and the machine "pc".
+ * machine, HLT ends the VM: nothing is there that could wake it. docs/guests.md has the other
+ * modes, images and the machine "pc".
  */
 #pragma once
 
@@ -27,8 +27,8 @@
 
 /*
  * Hypercalls: number in AL, arguments in registers, then OUT HYPERCALL_PORT, AL. Only a byte-wide
- * OUT is a hypercall. Registers that are not named here stay as they were, but for AX where there is
- * a result. An unknown number changes nothing.
+ * OUT is a hypercall. Registers that are not named here stay as they were, but for AX where there
+ * is a result. An unknown number changes nothing.
  *
  *   byte, code   BL
  *   number       BX: 16 bits, in any code

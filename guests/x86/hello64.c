@@ -60,7 +60,7 @@ static void print_address(const char *what, const volatile void *address)
     print("\n");
 }
 
-GUEST_ENTRY void _start(void)
+GUEST_ENTRY void _start(void) /* NOLINT(bugprone-reserved-identifier): the linker's */
 {
     print("Hello, long mode!\n");
     map_page();

@@ -12,20 +12,25 @@ static void clear(void)
     memset(bytes, 0x90, sizeof(bytes));
 }
 
+static void put(size_t at, const char *pattern, size_t size)
+{
+    memcpy(bytes + at, pattern, size);
+}
+
 static void add_elf(void)
 {
-    memcpy(bytes, "\177ELF", 4);
+    put(0, "\177ELF", 4);
 }
 
 static void add_multiboot(void)
 {
-    memcpy(bytes + MULTIBOOT_AT, "\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4", 12);
+    put(MULTIBOOT_AT, "\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4", 12);
 }
 
 static void add_linux(void)
 {
-    memcpy(bytes + 0x1fe, "\x55\xaa", 2);
-    memcpy(bytes + 0x202, "HdrS", 4);
+    put(0x1fe, "\x55\xaa", 2);
+    put(0x202, "HdrS", 4);
 }
 
 static void add_rom(void)
@@ -133,7 +138,7 @@ static void boot_sector_is_flat_and_where_it_goes_is_noted(void **state)
 {
     (void)state;
     clear();
-    memcpy(bytes + 510, "\x55\xaa", 2);
+    put(510, "\x55\xaa", 2);
     assert_recognised(512, IMAGE_FLAT, false,
                       "taken as flat: a boot sector, which expects to be loaded at 0x7c00");
 }
@@ -145,7 +150,7 @@ static void boot_sector_that_has_its_place_is_not_told_where_it_goes(void **stat
 
     (void)state;
     clear();
-    memcpy(bytes + 510, "\x55\xaa", 2);
+    put(510, "\x55\xaa", 2);
     image_fixture_init(&fixture, bytes, 512, FIXTURE_MEMORY);
     fixture.request.load_given = true;
     assert_int_equal(image_recognise(&fixture.request, &kind, &fixture.err), 0);

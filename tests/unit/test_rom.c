@@ -7,11 +7,12 @@ enum { KIB = 1024, MEMORY = 1024 * KIB, PAGE = 4096 };
 /* A ROM of size bytes, of the far jump that BIOSes have at their reset vector and 'r' else. */
 static void init(struct image_fixture *fixture, size_t size, uint64_t memory)
 {
+    static const unsigned char jump[] = { 0xea, 0x5b, 0xe0, 0x00, 0xf0 };
     static unsigned char bytes[512 * KIB];
 
     memset(bytes, 'r', sizeof(bytes));
     if (size >= 16)
-        memcpy(bytes + size - 16, "\xea\x5b\xe0\x00\xf0", 5);
+        memcpy(bytes + size - 16, jump, sizeof(jump));
     image_fixture_init(fixture, bytes, size, memory);
 }
 
