@@ -296,18 +296,23 @@ def test_watchdog_is_fed_while_the_loop_turns(new_daemon: Callable[..., Daemon])
     daemon.notify.wait_for("WATCHDOG=1")
 
 
+def connected(path: Path) -> Connection:
+    """A connection as soon as somebody listens; a socket is there before, from bind(2) on."""
+
+    def attempt() -> Connection | None:
+        try:
+            return Connection(path)
+        except OSError:
+            return None
+
+    return eventually(attempt, "the socket")
+
+
 def test_without_service_manager_it_serves_as_well(new_daemon: Callable[..., Daemon]) -> None:
     require_kvm()
     daemon = new_daemon()
     daemon.spawn()
-
-    def connected() -> Connection | None:
-        try:
-            return daemon.connect()
-        except OSError:
-            return None
-
-    with eventually(connected, "the socket") as rpc:
+    with connected(daemon.socket) as rpc:
         rpc.ping()
 
 
@@ -321,8 +326,7 @@ def test_socket_of_systemd_is_served(new_daemon: Callable[..., Daemon], folder: 
     passed = folder / "passed.sock"
     sanitizers = [f"-E{name}" for name in os.environ if name.endswith("SAN_OPTIONS")]
     daemon.spawn([ACTIVATE, *sanitizers, "-l", str(passed), *daemon.command()])
-    eventually(passed.is_socket, "the socket")
-    with Connection(passed) as rpc:
+    with connected(passed) as rpc:
         info = rpc.call("daemon.info")
         assert info["pid"] == daemon.pid
         assert rpc.run(SPIN, timeout_ms=1)["exit"]["reason"] == "timeout"
