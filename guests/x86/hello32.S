@@ -49,27 +49,32 @@ protected:
     mov $(DIVISOR >> 8), %al
     out %al, $PIT_CHANNEL_0
 
-wait:
-    sti
-    hlt                         /* STI works only after HLT began: no tick comes before */
+next_tick:
+    call wait
     mov $ticked, %esi
     call print
     incb tick_digit
     cmpb $('0' + TICKS), tick_digit
-    jbe wait
+    jbe next_tick
     hypercall HC_EXIT
 
+/* Interrupts are on nowhere but here: whether a tick comes before the HLT or in it, `tick` returns in
+ * this one's place. */
+wait:
+    sti
+halt:
+    hlt
+    jmp halt
+
 /*
- * The tick itself only needs to be acknowledged. It returns past the flags that the interrupt saved,
- * not by IRET, which would restore them: interrupts stay off until the next wait. (And a KVM that
- * interprets the CPU may have no IRET of protected mode.)
+ * Returns from `wait`, with interrupts off. It drops what the interrupt saved, not by IRET: a KVM
+ * that interprets the CPU may have no IRET of protected mode. Sets AL.
  */
 tick:
-    push %eax
     mov $PIC_END_OF_IRQ, %al
     out %al, $PIC1_COMMAND
-    pop %eax
-    lret $4
+    add $12, %esp               /* EIP, CS and EFLAGS of what was interrupted */
+    ret
 
 print:                          /* the text at ESI that ends with a 0 */
     mov $UART_DATA, %dx
