@@ -125,7 +125,7 @@ debian_make() {
 }
 
 # Prints the directory below $1 that has what the architecture's file asks for, made if need be. What
-# other trees ask for is beside it, and stays.
+# other trees ask for is beside it, and stays until it has been of no use for a month.
 debian_fetch() {
     local wanted="$kernel_package $kernel_modules $sysroot_packages $image_packages" directory lock
 
@@ -134,5 +134,7 @@ debian_fetch() {
     exec {lock}>"$1/lock" # until the end of the subshell that this runs in
     flock "$lock"
     [[ -d $directory ]] || debian_make "$directory" >&2
+    touch "$directory"
+    find "$1" -mindepth 1 -maxdepth 1 -type d -mtime +30 -exec rm -rf {} +
     echo "$directory"
 }
