@@ -1,13 +1,18 @@
-"""Draws a recording of a terminal as an SVG that plays it, without a script, and then stands.
+#!/usr/bin/python3
+"""Draws recordings of a terminal, each as an SVG that plays it, without a script, and then stands:
+cast_svg.py CAST..., asciinema's files of version 2; the SVG goes beside each.
 
 The terminal is a roll of paper: lines are written below each other and the window moves down. So it
 knows line ends, backspace, and erasing; a program that draws a whole screen needs another renderer.
 Every piece of text appears when it was shown, by an animation in CSS. Where animations are off, or
 not known, the picture is the last one.
 """
+import json
 import re
+import sys
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 
 CHARACTER, LINE = 8.43, 18  # of the font, pixels
 MARGIN, TITLE = 14, 34
@@ -183,3 +188,17 @@ width="{width + 2 * MARGIN}" height="{height + TITLE + MARGIN}">
 </svg>
 </svg>
 """
+
+
+def draw(cast: Path) -> None:
+    header, *events = map(json.loads, cast.read_text(encoding="utf-8").splitlines())
+    shown = [Event(at, text) for at, _, text in events]
+    svg = render(
+        shown, header["width"], header["height"], header["title"], header["idle_time_limit"]
+    )
+    cast.with_suffix(".svg").write_text(svg, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        draw(Path(name))

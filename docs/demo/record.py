@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cast_svg import Event, render
+from cast_svg import Event, draw
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -278,11 +278,11 @@ def record(name: str, demo: Demo) -> None:
 def write(name: str, demo: Demo, events: list[Event]) -> None:
     header = {"version": 2, "width": COLUMNS, "height": demo.rows, "title": demo.title}
     header["idle_time_limit"] = 3
-    with open(HERE / f"{name}.cast", "w", encoding="utf-8") as cast:
+    path = HERE / f"{name}.cast"
+    with path.open("w", encoding="utf-8") as cast:
         for line in [header, *([round(event.at, 3), "o", event.text] for event in events)]:
             print(json.dumps(line, ensure_ascii=False), file=cast)
-    svg = render(events, COLUMNS, demo.rows, demo.title, header["idle_time_limit"])
-    (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
+    draw(path)
 
 
 def main(names: list[str]) -> None:
