@@ -20,6 +20,13 @@
 
 enum { ROUNDS = 40, LIVES_PER_ROUND = 10, WARM_UP_ROUNDS = 2 };
 
+/* The guest that ends at once. */
+struct image {
+    const char *path;
+    unsigned char bytes[64];
+    size_t size;
+};
+
 struct samples {
     int count;
     double us[ROUNDS * LIVES_PER_ROUND];
@@ -60,24 +67,41 @@ static double mean(const struct samples *samples)
     return sum / samples->count;
 }
 
-static void live_bare(struct samples *samples, int kvm_fd)
+static int open_image(const struct image *image)
 {
-    static const unsigned char hlt = 0xf4;
+    int fd = open(image->path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        err(1, "%s", image->path);
+    return fd;
+}
+
+static void read_image(struct image *image)
+{
+    int fd = open_image(image);
+    ssize_t size = read(fd, image->bytes, sizeof(image->bytes));
+
+    if (size <= 0 || size == sizeof(image->bytes))
+        errx(1, "%s: not below %zu bytes", image->path, sizeof(image->bytes));
+    image->size = (size_t)size;
+    close(fd);
+}
+
+static void live_bare(struct samples *samples, int kvm_fd, const struct image *image)
+{
     double start = now_us();
 
-    bare_vm_run(kvm_fd, &hlt, sizeof(hlt));
+    bare_vm_run(kvm_fd, image->bytes, image->size);
     add(samples, now_us() - start);
 }
 
 static void live_in_daemon(struct samples *samples, struct daemon_under_test *daemon,
-                           const char *image)
+                           const struct image *image)
 {
     struct json_object *started, *record, *id;
     double start = now_us();
-    int fd = open(image, O_RDONLY | O_CLOEXEC);
+    int fd = open_image(image);
 
-    if (fd < 0)
-        err(1, "%s", image);
     started = daemon_under_test_call(daemon, fd,
                                      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"vm.start\","
                                      "\"params\":{\"image\":{\"fd\":true}}}");
@@ -102,10 +126,13 @@ int main(int argc, char **argv)
 {
     static struct samples bare, in_daemon;
     struct daemon_under_test *daemon;
+    struct image image;
     int kvm_fd;
 
     if (argc != 3)
         errx(2, "usage: %s VMMD MINIMAL.BIN", argv[0]);
+    image.path = argv[2];
+    read_image(&image);
     kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (kvm_fd < 0)
         err(1, "/dev/kvm");
@@ -115,9 +142,9 @@ int main(int argc, char **argv)
         if (round == WARM_UP_ROUNDS)
             bare.count = in_daemon.count = 0;
         for (int i = 0; i < LIVES_PER_ROUND; i++)
-            live_bare(&bare, kvm_fd);
+            live_bare(&bare, kvm_fd, &image);
         for (int i = 0; i < LIVES_PER_ROUND; i++)
-            live_in_daemon(&in_daemon, daemon, argv[2]);
+            live_in_daemon(&in_daemon, daemon, &image);
     }
     daemon_under_test_stop(daemon);
     close(kvm_fd);
