@@ -57,8 +57,9 @@ bool arch_waits_in_kvm(const struct machine_config *config);
  * takes no interrupt. Asked when it was just brought out of the guest. */
 bool arch_is_asleep(struct vcpu *vcpu);
 
-/* Whether the vCPU can do nothing any more but fault, where that is no exit. Asked likewise. */
-bool arch_is_lost(struct vcpu *vcpu);
+/* Whether the vCPU can do nothing any more but fault, where that is no exit. Asked likewise, and
+ * when KVM gave up: when KVM_RUN has failed. */
+bool arch_is_lost(struct vcpu *vcpu, bool gave_up);
 
 /* The vCPU's registers and next instruction now. An ioctl that fails leaves its rows out. */
 void arch_dump_registers(struct vcpu *vcpu, struct register_dump *ret);

@@ -68,6 +68,13 @@ static void handle_exit(struct vcpu *vcpu)
                       exit_reason_to_string(reason), reason);
 }
 
+static void end_if_lost(struct vcpu *vcpu, bool gave_up)
+{
+    if (arch_is_lost(vcpu, gave_up))
+        guest_end_set(&vcpu->machine->end, GUEST_END_SHUTDOWN, 0,
+                      "the guest's CPU can only fault: it cannot fetch its trap handler");
+}
+
 /* KVM_RUN returned -1. */
 static void handle_run_error(struct vcpu *vcpu, int code)
 {
@@ -80,9 +87,7 @@ static void handle_run_error(struct vcpu *vcpu, int code)
         vcpu_kick_settle(vcpu->kick);
         machine->owner.kicked(machine->owner.context);
         machine_found(machine, vcpu, arch_waits_in_kvm(&machine->config) && arch_is_asleep(vcpu));
-        if (arch_is_lost(vcpu))
-            guest_end_set(&machine->end, GUEST_END_SHUTDOWN, 0,
-                          "the guest's CPU can only fault: it cannot fetch its trap handler");
+        end_if_lost(vcpu, false);
         if (machine_is_asleep(machine))
             guest_end_set(&machine->end, GUEST_END_HALTED, 0,
                           "the guest halted, and takes no interrupt that could wake it");
@@ -90,6 +95,7 @@ static void handle_run_error(struct vcpu *vcpu, int code)
     case EAGAIN: /* api.rst section 4.10: not an end, KVM wants another KVM_RUN */
         break;
     default:
+        end_if_lost(vcpu, true);
         guest_end_set(&machine->end, GUEST_END_ERROR, 0, "KVM gave up (KVM_RUN: %s)",
                       strerror(code));
         break;

@@ -223,7 +223,8 @@ def test_trap_without_a_handler_is_a_shutdown(rpc: Connection) -> None:
     record = rpc.run(TRIPLE_FAULT)
     assert (record["data"], record["exit"]["reason"]) == (b"!", "shutdown")
     registers = {name: int(value, 16) for name, value in record["exit"]["registers"].items()}
-    assert (registers["pc"], registers["scause"]) == (0, 1)
+    assert registers["pc"] == 0
+    assert registers["scause"] in (1, 2)  # of the fetch; or of UNIMP, where KVM gave up at the fetch
 
 
 def test_what_kvm_gives_up_on_fails_with_registers(rpc: Connection) -> None:

@@ -124,18 +124,25 @@ bool arch_is_asleep(struct vcpu *vcpu)
 /* Privileged, "Supervisor Cause Register". */
 enum { CAUSE_FETCH_ACCESS = 1, CAUSE_FETCH_PAGE_FAULT = 12 };
 
-/* The trap handler cannot be fetched, and the trap that this is goes there, too, without end. */
-bool arch_is_lost(struct vcpu *vcpu)
+/*
+ * The trap handler cannot be fetched, and the trap that this is goes there, too, without end. Linux
+ * 6.12's KVM gives up instead where the handler is to be in no memory; later ones do not.
+ */
+bool arch_is_lost(struct vcpu *vcpu, bool gave_up)
 {
     uint64_t pc, stvec, sepc, scause;
+    unsigned char byte;
 
     if (!one_reg_get(vcpu, ONE_REG_CORE(regs.pc), &pc) ||
         !one_reg_get(vcpu, ONE_REG_CSR(stvec), &stvec) ||
         !one_reg_get(vcpu, ONE_REG_CSR(sepc), &sepc) ||
         !one_reg_get(vcpu, ONE_REG_CSR(scause), &scause))
         return false;
-    return pc == (stvec & ~UINT64_C(3)) && sepc == pc && /* the lowest bits are the mode */
-           (scause == CAUSE_FETCH_ACCESS || scause == CAUSE_FETCH_PAGE_FAULT);
+    if (pc != (stvec & ~UINT64_C(3))) /* the lowest bits are the mode */
+        return false;
+    if (gave_up)
+        return read_program(vcpu, pc, &byte, sizeof(byte)) < 0;
+    return sepc == pc && (scause == CAUSE_FETCH_ACCESS || scause == CAUSE_FETCH_PAGE_FAULT);
 }
 
 /* What debuggers show first comes first. */

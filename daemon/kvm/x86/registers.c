@@ -125,9 +125,9 @@ bool arch_is_asleep(struct vcpu *vcpu)
 }
 
 /* It shuts down, which is an exit. */
-bool arch_is_lost(struct vcpu *vcpu)
+bool arch_is_lost(struct vcpu *vcpu, bool gave_up)
 {
-    (void)vcpu;
+    (void)vcpu, (void)gave_up;
     return false;
 }
 

@@ -9,7 +9,7 @@ HELLO_SIZE = 56
 CALLS_SHOWN = r"^riscv_sbi +721$"  # by `vmmctl stats` of multiplication.bin
 PROGRAM_COUNTER = "pc"
 SPIN_SHOWN = (r"\bpc +0x80000000\b", r"^0x80000000 +6f 00 00 00 +j\b")  # by `vmmctl status --registers`
-CRASH_SHOWN = r"\bscause +0x1\b"  # it cannot fetch its handler: there are no instructions to show
+CRASH_SHOWN = r"\bpc +0x40000000\b"  # where its handler would be: there are no instructions to show
 
 HALT = code(
     """
