@@ -35,7 +35,11 @@ def require_kvm() -> None:
 
 def wait_for_end(pid: int, seconds: float) -> None:
     """Waits until a process has ended, our child or not."""
-    with open(os.pidfd_open(pid), "rb", buffering=0) as end:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:  # and whose child it was knows
+        return
+    with open(descriptor, "rb", buffering=0) as end:
         if not select.select([end], [], [], Deadline(seconds).left)[0]:
             raise TimeoutError(f"process {pid} has not ended")
 
