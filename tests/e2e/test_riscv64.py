@@ -256,6 +256,21 @@ def test_paused_record_tells_where_the_guest_stands(rpc: Connection) -> None:
     assert bytes.fromhex(paused["instructions"]["bytes"]).startswith(SPIN)
 
 
+# Where it matters which extensions the processor has.
+
+
+def test_entropy_source_is_read(rpc: Connection) -> None:
+    read = code("f3 14 50 01 ; csrrw s1, seed, zero") + print_number(S1)
+    image = address_of(A0, 12 + len(8 * read + EXIT)) + code("73 10 55 10 ; csrw stvec, a0")
+    record = rpc.run(image + 8 * read + EXIT + exit_code(2))
+    if record["exit"]["code"] == 2:  # an illegal instruction
+        pytest.skip("this host's processor has no entropy source (Zkr)")
+    seeds = numbers(record)
+    assert [seed >> 16 for seed in seeds] == 8 * [0x8000], "all have 16 random bits"
+    assert len(set(seeds)) > 1
+    assert rpc.stats_of(record)["exits"]["by_reason"]["riscv_csr"] == 8
+
+
 # Several harts.
 
 

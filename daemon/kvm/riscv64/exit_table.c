@@ -1,6 +1,8 @@
 /*
  * Exits of riscv64 guests (api.rst section 5, "The kvm_run structure").
  */
+#include <sys/random.h>
+
 #include <linux/kvm.h>
 
 #include "guests/hypercall.h"
@@ -84,12 +86,27 @@ static void exit_sbi(struct vcpu *vcpu)
         exit_hypercall(vcpu);
 }
 
-/* KVM leaves only what needs us: that nothing here does. */
+/* The entropy source, Zkr: RISC-V Cryptography Extensions, volume I, "The seed CSR". */
+enum { CSR_SEED = 0x015 };
+
+#define SEED_WAIT (UINT64_C(1) << 30) /* OPST: there is none yet */
+#define SEED_ES16 (UINT64_C(2) << 30) /* OPST: the lowest 16 bits are random */
+
+/* KVM leaves only what needs us. */
 static void exit_csr(struct vcpu *vcpu)
 {
-    guest_end_set(&vcpu->machine->end, GUEST_END_ERROR, 0,
-                  "the guest accessed CSR 0x%03lx, which vmmd does not have",
-                  vcpu->run->riscv_csr.csr_num);
+    struct kvm_run *run = vcpu->run;
+    uint16_t entropy;
+
+    if (run->riscv_csr.csr_num == CSR_SEED)
+        run->riscv_csr.ret_value =
+            getrandom(&entropy, sizeof(entropy), GRND_NONBLOCK) == sizeof(entropy)
+                ? SEED_ES16 | entropy
+                : SEED_WAIT;
+    else
+        guest_end_set(&vcpu->machine->end, GUEST_END_ERROR, 0,
+                      "the guest accessed CSR 0x%03lx, which vmmd does not have",
+                      run->riscv_csr.csr_num);
 }
 
 /* The SBI's system reset: specification, chapter 10; the reason is in data[0]. */

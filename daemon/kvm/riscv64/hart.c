@@ -27,6 +27,7 @@ static const struct {
     { KVM_RISCV_ISA_EXT_ZBA, "_zba" },
     { KVM_RISCV_ISA_EXT_ZBB, "_zbb" },
     { KVM_RISCV_ISA_EXT_ZBS, "_zbs" },
+    { KVM_RISCV_ISA_EXT_ZKR, "_zkr" },
     { KVM_RISCV_ISA_EXT_SSTC, "_sstc" },
     { KVM_RISCV_ISA_EXT_SVINVAL, "_svinval" },
     { KVM_RISCV_ISA_EXT_SVNAPOT, "_svnapot" },

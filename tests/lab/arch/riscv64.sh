@@ -5,11 +5,16 @@ build='build-riscv64'
 kernel_package=linux-image-riscv64
 triplet=riscv64-linux-gnu
 kernel_modules='virtio_console kvm' # virtio_pci is built in
-# For the device tree of the guests' board; and for the atomics that gcc has no instructions for before
-# version 13.
-image_packages='libfdt-dev libatomic1'
+# For the device tree of the guests' board; for the atomics that gcc has no instructions for before
+# version 13; and a firmware that lets Linux at the processor's entropy source, as QEMU 7.2's own does not.
+image_packages='libfdt-dev libatomic1 opensbi'
 # With the Sstc of QEMU 7.2 one guest timer in a thousand never fires.
-qemu=(qemu-system-riscv64 -machine virt -cpu "rv64,h=true,sstc=false")
+cpu=rv64,h=true,sstc=false,zkr=true
+# Before 8.2, QEMU has mseccfg, which opens the entropy source to Linux, only with what it calls x-epmp.
+[[ $(qemu-system-riscv64 -machine none -device rv64-riscv-cpu,help) != *x-epmp* ]] ||
+    cpu+=,x-epmp=true
+qemu=(qemu-system-riscv64 -machine virt -cpu "$cpu"
+    -bios "build-lab-riscv64/debian/usr/lib/$triplet/opensbi/generic/fw_dynamic.bin")
 
 # An apt of its own below $1, so that the machine's knows nothing of another architecture. The mirror
 # is the machine's. Debian 13 is the first release with riscv64. A mirror may have but half of its new
