@@ -38,8 +38,8 @@ size_t arch_reserve(const struct guest_memory *memory, struct layout_range *ret)
 /* Where a flat image goes that the request gives no address. */
 extern const gpa_t arch_flat_load;
 
-/* Where the stack of a flat image at that address begins. */
-gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load);
+/* Where the stack of a flat image at [load, end) begins. */
+gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load, gpa_t end);
 
 /* The formats that this architecture adds; NULL: it has no such format. */
 extern const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT];

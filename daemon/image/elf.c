@@ -360,7 +360,7 @@ static int load_elf(const struct image_request *request, struct guest_memory *me
     struct layout_room room = { .align = STACK_SIZE };
     struct elf_entry entry;
     struct layout layout;
-    gpa_t stack;
+    gpa_t stack, end;
     int r;
 
     layout_init(&layout, memory, request->image.name);
@@ -368,12 +368,14 @@ static int load_elf(const struct image_request *request, struct guest_memory *me
     if (r < 0)
         return r;
     room.limit = entry.reach;
+    end = layout_end(&layout);
     r = layout_place_high(&layout, &room, STACK_SIZE, "a stack", &stack, err);
     if (r == 0)
         *ret = (struct boot){
             .mode = entry.mode,
             .entry = entry.address,
             .stack = stack + STACK_SIZE,
+            .image_end = end,
         };
     return r;
 }

@@ -82,8 +82,12 @@ static int load_flat(const struct image_request *request, struct guest_memory *m
     if (r < 0)
         return error_set(err, -ENOEXEC, "cannot read the image: %s",
                          r == -ENODATA ? "it became shorter meanwhile" : strerror(-r));
-    *ret =
-        (struct boot){ .mode = mode->mode, .entry = entry, .stack = arch_flat_stack(memory, load) };
+    *ret = (struct boot){
+        .mode = mode->mode,
+        .entry = entry,
+        .stack = arch_flat_stack(memory, load, load + image->size),
+        .image_end = load + image->size,
+    };
     return 0;
 }
 

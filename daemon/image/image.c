@@ -99,12 +99,32 @@ static void note_flat(const struct image_request *request, const struct image_pr
         snprintf(ret->note, sizeof(ret->note), "taken as flat: it has no other format's magic");
 }
 
+/* A kernel for another architecture. NULL: it is none. */
+static const char *find_foreign(const struct image_probe *probe)
+{
+    static const struct {
+        size_t at;
+        char magic[5];
+        const char *arch;
+    } kernels[] = {
+        { 0x202, "HdrS", "x86-64" },    /* Linux, Documentation/arch/x86/boot.rst */
+        { 0x38, "RSC\x05", "riscv64" }, /* Documentation/arch/riscv/boot-image-header.rst */
+        { 0x38, "ARM\x64", "arm64" },   /* Documentation/arch/arm64/booting.rst */
+    };
+
+    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
+        if (probe->size >= kernels[i].at + 4 &&
+            memcmp(probe->head + kernels[i].at, kernels[i].magic, 4) == 0 &&
+            strcmp(kernels[i].arch, arch_name) != 0)
+            return kernels[i].arch;
+    return NULL;
+}
+
 static void choose(const struct image_request *request, const struct image_probe *probe,
-                   struct image_kind *ret)
+                   unsigned candidates, struct image_kind *ret)
 {
     /* a Multiboot kernel mostly is an ELF file, which only says where its parts go */
     const unsigned multiboot_elf = 1u << IMAGE_MULTIBOOT | 1u << IMAGE_ELF;
-    unsigned candidates = find_candidates(probe);
 
     *ret = (struct image_kind){ .format = IMAGE_FLAT };
     for (unsigned i = 0; i < IMAGE_FORMAT_COUNT; i++)
@@ -136,6 +156,8 @@ int image_recognise(const struct image_request *request, struct image_kind *ret,
 {
     const struct image_loader *loader;
     struct image_probe probe;
+    const char *foreign;
+    unsigned candidates;
     int r;
 
     if (request->format != IMAGE_AUTO) {
@@ -145,9 +167,15 @@ int image_recognise(const struct image_request *request, struct image_kind *ret,
         return r;
     }
     r = read_head(&request->image, &probe, err);
-    if (r == 0)
-        choose(request, &probe, ret);
-    return r;
+    if (r < 0)
+        return r;
+    candidates = find_candidates(&probe);
+    foreign = candidates == 0 ? find_foreign(&probe) : NULL;
+    if (foreign)
+        return error_set(err, -ENOEXEC, "'%s' is a Linux kernel for %s; this host runs %s guests",
+                         request->image.name, foreign, arch_name);
+    choose(request, &probe, candidates, ret);
+    return 0;
 }
 
 /* Refuses a parameter that the format has no use for. */

@@ -70,7 +70,7 @@ struct image_kind {
 const char *image_format_to_string(enum image_format format);
 
 /* What the image is. Nothing that matches is a flat image, not an error. Errors: -ENOEXEC (the file
- * cannot be read). */
+ * cannot be read, or is a kernel for another architecture). */
 int image_recognise(const struct image_request *request, struct image_kind *ret, struct error *err);
 
 /*

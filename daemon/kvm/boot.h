@@ -21,6 +21,10 @@ struct boot {
     gpa_t entry; /* not for BOOT_RESET, which has its own */
     gpa_t stack; /* grows down from here */
 
+    /* the first address after what the image has in memory, zeros included; 0: nobody needs to know
+     */
+    gpa_t image_end;
+
     /* what some formats hand over, in registers that the architecture names; 0 else */
     uint64_t arguments[BOOT_ARGUMENTS];
 

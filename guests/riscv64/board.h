@@ -3,8 +3,9 @@
  * daemon's C, so it holds nothing but #defines and comments.
  *
  * A flat image is loaded at GUEST_MEMORY_BASE and entered there, in supervisor mode: paging and
- * interrupts are off, a0 is the hart's id, 0, and sp is at the end of memory. On the machine
- * "virt", a1 is the address of a device tree; on the bare one, 0.
+ * interrupts are off, a0 is the hart's id, 0, and sp is 64 KiB below the end of memory. There, on
+ * the machine "virt", is a device tree, whose address is in a1; on the bare one a1 is 0, and an
+ * image that goes further up has sp at the end of memory.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 #define UART_ADDRESS     0x10000000 /* 8 bytes: a 16550; a byte written to the first is printed */
 #define FINISHER_ADDRESS 0x100000   /* 32 bits: ends the VM, by one of the following */
 #define FINISHER_PASS    0x5555     /* code 0 */
-#define FINISHER_FAIL    0x3333     /* with (code << 16) */
+#define FINISHER_FAIL    0x3333     /* with (code << 16); above 255, code 255 */
 #define FINISHER_RESET   0x7777     /* as a reset, which ends the VM */
 
 /* Of the machine "virt" alone. */

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from harness import elf
 from harness.client import Client
 from harness.images import code
 from harness.rpc import Connection, as_data
@@ -91,11 +92,7 @@ def elf32(content: bytes, entry: int) -> bytes:
 
 
 def elf64(content: bytes, entry: int) -> bytes:
-    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, entry, 64, 0, 0, 64,
-                         56, 1, 64, 0, 0)
-    size = 0x100 + len(content)
-    segment = struct.pack("<IIQQQQQQ", 1, 7, 0, MIB, MIB, size, size, 4096)
-    return (header + segment).ljust(0x100, b"\0") + content
+    return elf.elf64(content, entry, MIB)
 
 
 def test_elf_file_of_32_bits_runs_in_protected_mode(rpc: Connection) -> None:
@@ -123,10 +120,16 @@ def test_elf_file_has_a_stack(rpc: Connection) -> None:
 
 
 def test_elf_file_for_another_machine_is_refused_by_its_name(rpc: Connection) -> None:
-    image = bytearray(elf64(b"", entry=MIB))
-    image[18] = 243
+    image = elf.elf64(b"", MIB, MIB, elf.RISCV)
     error = rpc.refused("vm.start", {"image": as_data(image)})
     assert "is a RISC-V image; this host runs x86-64 guests" in error["message"]
+
+
+def test_kernel_for_another_machine_is_refused_by_its_name(rpc: Connection) -> None:
+    image = bytes(0x38) + b"RSC\x05" + bytes(1000)
+    error = rpc.refused("vm.start", {"image": as_data(image)})
+    assert "is a Linux kernel for riscv64; this host runs x86-64 guests" in error["message"]
+    rpc.stop(rpc.start(image, format="flat"))
 
 
 # multiboot
@@ -162,9 +165,9 @@ def test_multiboot_kernel_by_its_addresses_finds_its_command_line(rpc: Connectio
     assert (record["format"], record["machine"]) == ("multiboot", "pc")
 
 
-@pytest.mark.parametrize("elf", [elf32, elf64])
-def test_multiboot_kernel_in_an_elf_file_finds_its_module(rpc: Connection, elf: Any) -> None:
-    image = elf(multiboot(3) + CHECK_EAX + PRINT_MODULE_AND_ITS_TEXT + EXIT, entry=MIB + 0x120)
+@pytest.mark.parametrize("file", [elf32, elf64])
+def test_multiboot_kernel_in_an_elf_file_finds_its_module(rpc: Connection, file: Any) -> None:
+    image = file(multiboot(3) + CHECK_EAX + PRINT_MODULE_AND_ITS_TEXT + EXIT, entry=MIB + 0x120)
     module = as_data(b"module, \0") | {"arguments": "arguments"}
     record = assert_prints(rpc, image, b"module, arguments", modules=[module])
     assert record["mode"] == "protected"

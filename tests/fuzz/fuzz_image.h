@@ -25,7 +25,8 @@ struct fuzz_image {
 /* A file that has these bytes. There are as many as there are slots, and they are used again. */
 struct image_file fuzz_image_file(unsigned slot, const void *data, size_t size);
 
-/* Requires that image_recognise() finds something, whatever the image is. */
+/* Requires that image_recognise() finds something, whatever the image is, or that it is a kernel
+ * for another architecture. */
 void fuzz_image_recognise(const struct image_request *request);
 
 /* Loads the image of the request into memory of that size. Requires that a failure has a sentence

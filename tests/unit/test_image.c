@@ -1,5 +1,7 @@
 #include "unit_test.h"
 
+#include <stdio.h>
+
 #include "image_fixture.h"
 
 enum { SIZE = 64 * 1024, MULTIBOOT_AT = 0x100 };
@@ -193,6 +195,32 @@ static void file_that_cannot_be_read_is_refused(void **state)
     image_fixture_deinit(&fixture);
 }
 
+static void assert_foreign(size_t at, const char *magic, const char *arch)
+{
+    struct image_fixture fixture;
+    struct image_kind kind;
+    char expected[128];
+
+    clear();
+    put(at, magic, 4);
+    image_fixture_init(&fixture, bytes, at + 4, FIXTURE_MEMORY);
+    snprintf(expected, sizeof(expected),
+             "'x' is a Linux kernel for %s; this host runs x86-64 guests", arch);
+    assert_int_equal(image_recognise(&fixture.request, &kind, &fixture.err), -ENOEXEC);
+    assert_string_equal(fixture.err.text, expected);
+    fixture.request.image.size--;
+    assert_int_equal(image_recognise(&fixture.request, &kind, &fixture.err), 0);
+    assert_int_equal(kind.format, IMAGE_FLAT);
+    image_fixture_deinit(&fixture);
+}
+
+static void kernel_for_another_architecture_is_refused_by_name(void **state)
+{
+    (void)state;
+    assert_foreign(0x38, "RSC\x05", "riscv64");
+    assert_foreign(0x38, "ARM\x64", "arm64");
+}
+
 static void formats_have_the_words_of_the_wire(void **state)
 {
     static const char *const words[] = { "auto", "flat", "rom", "multiboot", "elf", "linux" };
@@ -266,6 +294,7 @@ int main(void)
         cmocka_unit_test(boot_sector_that_has_its_place_is_not_told_where_it_goes),
         cmocka_unit_test(format_that_was_given_is_not_questioned),
         cmocka_unit_test(file_that_cannot_be_read_is_refused),
+        cmocka_unit_test(kernel_for_another_architecture_is_refused_by_name),
         cmocka_unit_test(formats_have_the_words_of_the_wire),
         cmocka_unit_test(parameter_that_the_format_has_no_use_for_is_refused_by_name),
         cmocka_unit_test(more_modules_than_there_may_be_are_refused),

@@ -19,6 +19,25 @@ static void init(struct image_fixture *fixture, const void *data, size_t size, u
     assert_int_equal(guest_memory_init(&fixture->memory, BASE, memory, &fixture->err), 0);
 }
 
+static void kernel_of_x86_is_refused_by_name(void **state)
+{
+    static const unsigned char bytes[0x206] = {
+        [0x202] = 'H',
+        [0x203] = 'd',
+        [0x204] = 'r',
+        [0x205] = 'S',
+    };
+    struct image_fixture fixture;
+    struct image_kind kind;
+
+    (void)state;
+    init(&fixture, bytes, sizeof(bytes), MIB);
+    assert_int_equal(image_recognise(&fixture.request, &kind, &fixture.err), -ENOEXEC);
+    assert_string_equal(fixture.err.text,
+                        "'x' is a Linux kernel for x86-64; this host runs riscv64 guests");
+    image_fixture_deinit(&fixture);
+}
+
 /* Flat. */
 
 static void flat_image_goes_to_the_beginning_of_memory(void **state)
@@ -31,7 +50,19 @@ static void flat_image_goes_to_the_beginning_of_memory(void **state)
     assert_int_equal(fixture.boot.mode, BOOT_SUPERVISOR);
     assert_int_equal(fixture.boot.entry, BASE);
     assert_int_equal(fixture.boot.stack, BASE + MIB - TREE);
+    assert_int_equal(fixture.boot.image_end, BASE + 4);
     image_fixture_expect(&fixture, BASE, "flat", 4);
+    image_fixture_deinit(&fixture);
+}
+
+static void flat_image_that_leaves_a_device_tree_no_room_has_its_stack_at_the_end(void **state)
+{
+    struct image_fixture fixture;
+
+    (void)state;
+    init(&fixture, "flat", 4, TREE);
+    image_fixture_accept(&fixture, IMAGE_FLAT);
+    assert_int_equal(fixture.boot.stack, BASE + TREE);
     image_fixture_deinit(&fixture);
 }
 
@@ -116,6 +147,7 @@ static void elf_image_is_entered_in_supervisor_mode(void **state)
     assert_int_equal(fixture.boot.mode, BOOT_SUPERVISOR);
     assert_int_equal(fixture.boot.entry, BASE + 0x1000);
     assert_int_equal(fixture.boot.stack, BASE + MIB - TREE);
+    assert_int_equal(fixture.boot.image_end, BASE + 0x1008);
     image_fixture_expect(&fixture, BASE + 0x1000, "segment", 8);
     image_fixture_deinit(&fixture);
 }
@@ -170,6 +202,7 @@ static void linux_image_goes_to_its_offset(void **state)
     assert_int_equal(fixture.boot.mode, BOOT_SUPERVISOR);
     assert_int_equal(fixture.boot.entry, BASE + 0x200000);
     assert_int_equal(fixture.boot.initrd_size, 0);
+    assert_int_equal(fixture.boot.image_end, BASE + 0x500000); /* image_size counts */
     image_fixture_expect(&fixture, BASE + 0x200000, &image, sizeof(image));
     image_fixture_deinit(&fixture);
 }
@@ -251,7 +284,9 @@ static void linux_image_that_does_not_fit_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kernel_of_x86_is_refused_by_name),
         cmocka_unit_test(flat_image_goes_to_the_beginning_of_memory),
+        cmocka_unit_test(flat_image_that_leaves_a_device_tree_no_room_has_its_stack_at_the_end),
         cmocka_unit_test(flat_image_goes_where_it_is_told_to),
         cmocka_unit_test(modes_of_other_architectures_are_refused),
         cmocka_unit_test(formats_of_other_architectures_are_refused),

@@ -5,9 +5,9 @@
  */
 #include "board/board.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "board/riscv64/device_tree.h"
@@ -22,6 +22,8 @@
 #include "util/cleanup.h"
 
 const enum board_kind board_of_kernels = BOARD_VIRT;
+
+static_assert((int)PLIC_CONTEXTS_MAX >= (int)MACHINE_CPUS_MAX, "a context for each hart");
 
 enum { SEED_SIZE = 32 };
 
@@ -76,27 +78,18 @@ static void place_devices(struct board *board)
                                                     plic_write, &board->plic });
 }
 
-static bool is_zero(const unsigned char *bytes, size_t size)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
 /* At the end of memory, which loaders leave free unless the file says otherwise. */
-static int place_device_tree(struct guest_memory *memory, const unsigned char *bytes, gpa_t *ret,
-                             struct error *err)
+static int place_device_tree(struct guest_memory *memory, const unsigned char *bytes,
+                             struct boot *boot, struct error *err)
 {
     gpa_t at = memory->base + memory->size - DEVICE_TREE_SIZE_MAX;
-    _cleanup_free_ unsigned char *there = malloc(DEVICE_TREE_SIZE_MAX);
 
-    if (!there)
-        return error_set(err, -ENOMEM, "out of memory");
-    if (guest_memory_read(memory, at, there, DEVICE_TREE_SIZE_MAX) < 0 ||
-        !is_zero(there, DEVICE_TREE_SIZE_MAX))
+    if (boot->image_end > at)
         return error_set(err, -ENOEXEC,
                          "the image reaches into the last %d bytes of memory, where the device "
                          "tree goes; give it more memory, or machine 'bare'",
                          DEVICE_TREE_SIZE_MAX);
-    *ret = at;
+    boot->arguments[BOOT_A1] = at;
     return guest_memory_write(memory, at, bytes, DEVICE_TREE_SIZE_MAX);
 }
 
@@ -127,7 +120,7 @@ static int describe_machine(struct machine *machine, const struct board_config *
     };
     r = device_tree_build(&tree, bytes, err);
     if (r == 0)
-        r = place_device_tree(&machine->memory, bytes, &config->boot->arguments[BOOT_A1], err);
+        r = place_device_tree(&machine->memory, bytes, config->boot, err);
     return r;
 }
 

@@ -30,11 +30,13 @@ size_t arch_reserve(const struct guest_memory *memory, struct layout_range *ret)
 
 const gpa_t arch_flat_load = GUEST_MEMORY_BASE;
 
-/* The image begins where memory does: nothing is below it. */
-gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load)
+/* The image begins where memory does: nothing is below it. One that goes up to where the device
+ * tree would be can be on no board that has one. */
+gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load, gpa_t end)
 {
     (void)load;
-    return device_tree_start(memory);
+    return end <= device_tree_start(memory) ? device_tree_start(memory)
+                                            : memory->base + memory->size;
 }
 
 const struct image_loader *const arch_image_loaders[IMAGE_FORMAT_COUNT] = {

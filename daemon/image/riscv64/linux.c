@@ -111,6 +111,7 @@ static int load_linux(const struct image_request *request, struct guest_memory *
         r = load_initrd(&request->initrd, &layout, memory, &boot.initrd, err);
         boot.initrd_size = request->initrd.size;
     }
+    boot.image_end = layout_end(&layout);
     if (r == 0)
         *ret = boot;
     return r;

@@ -37,9 +37,9 @@ size_t arch_reserve(const struct guest_memory *memory, struct layout_range *ret)
 const gpa_t arch_flat_load = GUEST_LOAD_ADDRESS;
 
 /* It grows away from the image. */
-gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load)
+gpa_t arch_flat_stack(const struct guest_memory *memory, gpa_t load, gpa_t end)
 {
-    (void)memory;
+    (void)memory, (void)end;
     return load;
 }
 
