@@ -29,7 +29,7 @@ static unsigned find_next(const struct plic *plic, const struct plic_context *co
     return next;
 }
 
-/* After any change. The threshold masks the notification, not the claim: chapter 7. */
+/* After any change. The threshold masks the notification, not the claim: chapter 8. */
 static void update(struct plic *plic)
 {
     plic->pending |= plic->levels & ~plic->claimed;
@@ -54,7 +54,9 @@ void plic_init(struct plic *plic, unsigned context_count,
             (struct interrupt_line){ .set = set, .context = context, .irq = i };
 }
 
-/* A request that was not claimed goes when its level does. */
+/* A request that was not claimed goes when its level does, as QEMU has it. A gateway of the
+ * specification's ("Interrupt Gateways") would not take it back, and the handler find a device that
+ * wants nothing. */
 void plic_set(void *device, unsigned source, bool level)
 {
     struct plic *plic = device;

@@ -72,7 +72,7 @@ static void end_if_lost(struct vcpu *vcpu, bool gave_up)
 {
     if (arch_is_lost(vcpu, gave_up))
         guest_end_set(&vcpu->machine->end, GUEST_END_SHUTDOWN, 0,
-                      "the guest's CPU can only fault: it cannot fetch its trap handler");
+                      "the guest's CPU can only fault: it cannot run its trap handler");
 }
 
 /* KVM_RUN returned -1. */

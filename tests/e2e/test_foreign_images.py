@@ -189,6 +189,7 @@ def test_debians_kernel_boots_to_a_prompt_that_answers(rpc: Connection, folder: 
         "image": {"fd": True, "name": "vmlinuz"},
         "initrd": {"fd": True, "name": "initrd"},
         "memory": 256 * MIB,
+        "cpus": 2,
         "append": "console=ttyS0 panic=-1 quiet",
     }
     with debian("boot/vmlinuz").open("rb") as kernel, initrd.open("rb") as disk:
@@ -201,9 +202,9 @@ def test_debians_kernel_boots_to_a_prompt_that_answers(rpc: Connection, folder: 
     def run(line: str) -> None:
         rpc.call("vm.input", {"vm": vm, "data": line + "\n", "encoding": "utf-8"})
 
-    run("echo $((6 * 7)) is the answer; /busybox uname -m")
-    answer = read_until(stream, rb"\n(\d+) is the answer\r\n(\w+)\r\n")
-    assert (answer[1], answer[2].decode()) == (b"42", platform.machine())
+    run("echo $((6 * 7)) is the answer; /busybox uname -m; /busybox nproc")
+    answer = read_until(stream, rb"\n(\d+) is the answer\r\n(\w+)\r\n(\d+)\r\n")
+    assert (answer[1], answer[2].decode(), answer[3]) == (b"42", platform.machine(), b"2")
 
     run("/busybox reboot -f")
     stream.read_to_end(seconds=SECONDS)

@@ -167,6 +167,67 @@ static void the_threshold_masks_what_is_not_above_it(void **state)
     assert_true(wired.external[0]);
 }
 
+static void what_is_masked_by_the_threshold_can_be_claimed(void **state)
+{
+    struct wired wired;
+
+    (void)state;
+    set_up(&wired);
+    put(&wired, THRESHOLD, PLIC_PRIORITY_MAX);
+    plic_set(&wired.plic, SOURCE, true);
+    assert_false(wired.external[0]);
+    assert_int_equal(get(&wired, CLAIM), SOURCE);
+}
+
+static void what_is_pending_comes_once_it_may(void **state)
+{
+    struct wired wired;
+
+    (void)state;
+    set_up(&wired);
+    put(&wired, ENABLE, 0);
+    put(&wired, 4 * SOURCE, 0);
+    plic_set(&wired.plic, SOURCE, true);
+    put(&wired, ENABLE, 1u << SOURCE);
+    assert_false(wired.external[0]);
+    put(&wired, 4 * SOURCE, 1);
+    assert_true(wired.external[0]);
+    put(&wired, ENABLE, 0);
+    assert_false(wired.external[0]);
+}
+
+static void completion_of_what_was_disabled_meanwhile_is_ignored(void **state)
+{
+    struct wired wired;
+
+    (void)state;
+    set_up(&wired);
+    plic_set(&wired.plic, SOURCE, true);
+    assert_int_equal(get(&wired, CLAIM), SOURCE);
+    put(&wired, ENABLE, 0);
+    put(&wired, CLAIM, SOURCE);
+    put(&wired, ENABLE, 1u << SOURCE);
+    assert_false(wired.external[0]);
+    put(&wired, CLAIM, SOURCE);
+    assert_true(wired.external[0]);
+}
+
+static void a_level_that_rises_while_it_is_served_comes_after(void **state)
+{
+    struct wired wired;
+
+    (void)state;
+    set_up(&wired);
+    plic_set(&wired.plic, SOURCE, true);
+    assert_int_equal(get(&wired, CLAIM), SOURCE);
+    plic_set(&wired.plic, SOURCE, false);
+    plic_set(&wired.plic, SOURCE, true);
+    assert_false(wired.external[0]);
+    assert_int_equal(get(&wired, PENDING), 0);
+    put(&wired, CLAIM, SOURCE);
+    assert_true(wired.external[0]);
+}
+
 static void each_context_has_its_own_enables(void **state)
 {
     struct wired wired;
@@ -239,12 +300,13 @@ static void nothing_else_is_there(void **state)
     assert_int_equal(wired.changes, 0);
 }
 
-static void narrow_writes_are_ignored(void **state)
+static void writes_of_other_widths_are_ignored(void **state)
 {
     struct wired wired;
 
     (void)state;
     set_up(&wired);
+    plic_write(&wired.plic, 4 * SOURCE, 7, 8);
     plic_write(&wired.plic, 4 * SOURCE, 7, 1);
     plic_write(&wired.plic, 4 * SOURCE + 2, 7, 2);
     assert_int_equal(get(&wired, 4 * SOURCE), 1);
@@ -261,11 +323,15 @@ int main(void)
         cmocka_unit_test(of_equal_priorities_the_lowest_number_is_first),
         cmocka_unit_test(priority_0_is_never),
         cmocka_unit_test(the_threshold_masks_what_is_not_above_it),
+        cmocka_unit_test(what_is_masked_by_the_threshold_can_be_claimed),
+        cmocka_unit_test(what_is_pending_comes_once_it_may),
+        cmocka_unit_test(completion_of_what_was_disabled_meanwhile_is_ignored),
+        cmocka_unit_test(a_level_that_rises_while_it_is_served_comes_after),
         cmocka_unit_test(each_context_has_its_own_enables),
         cmocka_unit_test(both_harts_hear_and_one_claims),
         cmocka_unit_test(registers_read_back),
         cmocka_unit_test(nothing_else_is_there),
-        cmocka_unit_test(narrow_writes_are_ignored),
+        cmocka_unit_test(writes_of_other_widths_are_ignored),
     };
 
     return cmocka_run_group_tests_name("plic", tests, NULL, NULL);

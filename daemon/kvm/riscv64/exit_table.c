@@ -1,6 +1,7 @@
 /*
  * Exits of riscv64 guests (api.rst section 5, "The kvm_run structure").
  */
+#include <limits.h>
 #include <sys/random.h>
 
 #include <linux/kvm.h>
@@ -18,8 +19,8 @@ static void answer(struct vcpu *vcpu, long error, uint64_t value)
     vcpu->run->riscv_sbi.ret[1] = value;
 }
 
-/* The hypercall that the guest asks for; for the debug console's functions there is one each.
- * False: the SBI has no such function here. */
+/* The hypercall that the guest asks for, which may be none that there is; for the debug console's
+ * functions there is one each. False: the SBI has no such function here. */
 static bool find_number(const struct kvm_run *run, unsigned *ret)
 {
     static const unsigned console[DBCN_FUNCTIONS] = {
@@ -31,8 +32,8 @@ static bool find_number(const struct kvm_run *run, unsigned *ret)
 
     switch (run->riscv_sbi.extension_id) {
     case HYPERCALL_EXTENSION:
-        *ret = (unsigned)function;
-        return function <= UINT8_MAX;
+        *ret = function < UINT_MAX ? (unsigned)function : UINT_MAX;
+        return true;
     case SBI_EXTENSION_DBCN:
         if (function < DBCN_FUNCTIONS)
             *ret = console[function];
@@ -75,13 +76,20 @@ static void exit_hypercall(struct vcpu *vcpu)
     }
 }
 
+static bool is_call(const struct kvm_run *run, uint64_t extension, uint64_t function)
+{
+    return run->riscv_sbi.extension_id == extension && run->riscv_sbi.function_id == function;
+}
+
+/* KVM knows of its own extensions, and leaves it to us to say which vendor's there is. */
 static void exit_sbi(struct vcpu *vcpu)
 {
     const struct kvm_run *run = vcpu->run;
 
-    if (run->riscv_sbi.extension_id == HYPERCALL_EXTENSION &&
-        run->riscv_sbi.function_id == HYPERCALL_VERSION_FUNCTION)
+    if (is_call(run, HYPERCALL_EXTENSION, HYPERCALL_VERSION_FUNCTION))
         answer(vcpu, SBI_SUCCESS, HYPERCALL_ABI_VERSION);
+    else if (is_call(run, SBI_EXTENSION_BASE, BASE_PROBE_EXTENSION))
+        answer(vcpu, SBI_SUCCESS, run->riscv_sbi.args[0] == HYPERCALL_EXTENSION);
     else
         exit_hypercall(vcpu);
 }
@@ -124,9 +132,6 @@ static void exit_system_event(struct vcpu *vcpu)
         break;
     case KVM_SYSTEM_EVENT_RESET:
         guest_end_set(end, GUEST_END_GUEST_EXIT, 0, "the guest reset the machine (SBI)");
-        break;
-    case KVM_SYSTEM_EVENT_CRASH:
-        guest_end_set(end, GUEST_END_SHUTDOWN, 0, "the guest crashed, as it says itself");
         break;
     default:
         guest_end_set(end, GUEST_END_ERROR, 0, "the guest made system event %u, which is unknown",

@@ -55,6 +55,7 @@ bool arch_waits_in_kvm(const struct machine_config *config)
 enum {
     SATP_BARE = 0,
     SATP_SV39 = 8, /* 3 levels; each mode after it has one more */
+    SATP_SV57 = 10,
     PAGE_BITS = 12,
     LEVEL_BITS = 9,
 };
@@ -63,8 +64,10 @@ enum {
 static int walk(struct vcpu *vcpu, uint64_t satp, uint64_t address, gpa_t *ret)
 {
     uint64_t table = (satp & SATP_PPN_MASK) << PAGE_BITS, pte, rest;
-    unsigned level = SATP_MODE(satp) - SATP_SV39 + 3;
+    unsigned mode = SATP_MODE(satp), level = mode - SATP_SV39 + 3;
 
+    if (mode < SATP_SV39 || mode > SATP_SV57)
+        return -EFAULT;
     while (level-- > 0) {
         unsigned shift = PAGE_BITS + level * LEVEL_BITS;
         uint64_t index = address >> shift & ((1u << LEVEL_BITS) - 1);
@@ -122,11 +125,12 @@ bool arch_is_asleep(struct vcpu *vcpu)
 }
 
 /* Privileged, "Supervisor Cause Register". */
-enum { CAUSE_FETCH_ACCESS = 1, CAUSE_FETCH_PAGE_FAULT = 12 };
+enum { CAUSE_FETCH_ACCESS = 1, CAUSE_ILLEGAL_INSTRUCTION = 2, CAUSE_FETCH_PAGE_FAULT = 12 };
 
 /*
- * The trap handler cannot be fetched, and the trap that this is goes there, too, without end. Linux
- * 6.12's KVM gives up instead where the handler is to be in no memory; later ones do not.
+ * The trap handler's first instruction cannot be fetched, or is none, and the trap that this is
+ * goes there, too, without end. Linux 6.12's KVM gives up instead where the handler is to be in no
+ * memory; later ones do not.
  */
 bool arch_is_lost(struct vcpu *vcpu, bool gave_up)
 {
@@ -142,7 +146,8 @@ bool arch_is_lost(struct vcpu *vcpu, bool gave_up)
         return false;
     if (gave_up)
         return read_program(vcpu, pc, &byte, sizeof(byte)) < 0;
-    return sepc == pc && (scause == CAUSE_FETCH_ACCESS || scause == CAUSE_FETCH_PAGE_FAULT);
+    return sepc == pc && (scause == CAUSE_FETCH_ACCESS || scause == CAUSE_ILLEGAL_INSTRUCTION ||
+                          scause == CAUSE_FETCH_PAGE_FAULT);
 }
 
 /* What debuggers show first comes first. */

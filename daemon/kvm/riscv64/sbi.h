@@ -10,6 +10,9 @@ enum {
     SBI_ERR_INVALID_PARAM = -3,
 };
 
+/* Chapter 4, "Base Extension". */
+enum { SBI_EXTENSION_BASE = 0x10, BASE_PROBE_EXTENSION = 3 };
+
 /* Chapter 12, "Debug Console Extension", "DBCN". */
 #define SBI_EXTENSION_DBCN 0x4442434eul
 

@@ -166,12 +166,14 @@ def print_text(text: bytes, then: bytes = HALT) -> bytes:
 
 
 # Registers, by number.
-A0, A1, A2, A6, A7, S1 = 10, 11, 12, 16, 17, 9
+A0, A1, A2, A6, A7, S1, S2 = 10, 11, 12, 16, 17, 9, 18
 
 HYPERCALLS = 0x09000500  # extensions of the SBI
+BASE = 0x10
 DBCN = 0x4442434E
 HSM = 0x48534D
 SRST = 0x53525354
+TIME = 0x54494D45
 
 ECALL = code("73 00 00 00 ; ecall")
 
@@ -184,10 +186,15 @@ def addi(register: int, source: int, number: int) -> bytes:
     return word(number << 20 | source << 15 | register << 7 | 0x13)
 
 
-def li(register: int, number: int) -> bytes:
-    """A number of up to 31 bits, by two instructions."""
+def upper(opcode: int, register: int, number: int) -> bytes:
+    """LUI or AUIPC, and the ADDI that a number of 31 bits and a sign takes besides."""
     low = ((number & 0xFFF) ^ 0x800) - 0x800  # addi extends the sign
-    return word((number - low) & 0xFFFFF000 | register << 7 | 0x37) + addi(register, register, low)
+    first = word((number - low) & 0xFFFFF000 | register << 7 | opcode)
+    return first + addi(register, register, low)
+
+
+def li(register: int, number: int) -> bytes:
+    return upper(0x37, register, number)
 
 
 def mv(register: int, source: int) -> bytes:
@@ -196,7 +203,7 @@ def mv(register: int, source: int) -> bytes:
 
 def address_of(register: int, offset: int) -> bytes:
     """What lies `offset` bytes after the first of these two instructions."""
-    return word(register << 7 | 0x17) + addi(register, register, offset)
+    return upper(0x17, register, offset)
 
 
 def call(extension: int, function: int) -> bytes:
