@@ -116,11 +116,20 @@ static void uart_is_the_console(void **state)
                      number("/soc/interrupt-controller@c000000", "phandle"));
 }
 
-static void finisher_is_there(void **state)
+static void finisher_powers_off_and_resets(void **state)
 {
+    uint32_t finisher;
+
     (void)state;
     build(&two_harts);
     assert_reg("/soc/test@100000", 0x100000, 0x1000);
+    finisher = number("/soc/test@100000", "phandle");
+    assert_text("/poweroff", "compatible", "syscon-poweroff");
+    assert_int_equal(number("/poweroff", "regmap"), finisher);
+    assert_int_equal(number("/poweroff", "value"), 0x5555);
+    assert_text("/reboot", "compatible", "syscon-reboot");
+    assert_int_equal(number("/reboot", "regmap"), finisher);
+    assert_int_equal(number("/reboot", "value"), 0x7777);
 }
 
 static void command_line_is_passed_on(void **state)
@@ -186,7 +195,7 @@ int main(void)
         cmocka_unit_test(harts_are_told_with_what_they_can),
         cmocka_unit_test(plic_goes_to_the_controller_of_each_hart),
         cmocka_unit_test(uart_is_the_console),
-        cmocka_unit_test(finisher_is_there),
+        cmocka_unit_test(finisher_powers_off_and_resets),
         cmocka_unit_test(command_line_is_passed_on),
         cmocka_unit_test(initrd_is_told_if_there_is_one),
         cmocka_unit_test(seed_is_passed_on_if_there_is_one),

@@ -187,6 +187,18 @@ static void add_finisher(struct writer *writer)
     end(writer);
 }
 
+/* For kernels that do not do it by the SBI. */
+static void add_power(struct writer *writer, const char *name, const char *compatible,
+                      uint32_t value)
+{
+    begin(writer, name);
+    add_text(writer, "compatible", compatible);
+    add_u32(writer, "regmap", PHANDLE_FINISHER);
+    add_u32(writer, "offset", 0);
+    add_u32(writer, "value", value);
+    end(writer);
+}
+
 static void add_devices(struct writer *writer, const struct device_tree *tree)
 {
     begin(writer, "soc");
@@ -213,6 +225,8 @@ int device_tree_build(const struct device_tree *tree, void *ret, struct error *e
     add_memory(&writer, tree);
     add_harts(&writer, tree);
     add_devices(&writer, tree);
+    add_power(&writer, "poweroff", "syscon-poweroff", FINISHER_PASS);
+    add_power(&writer, "reboot", "syscon-reboot", FINISHER_RESET);
     end(&writer);
     note_error(&writer, fdt_finish(ret));
     if (writer.error < 0)
