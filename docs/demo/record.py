@@ -66,7 +66,7 @@ DEMOS = {
     "minimal": Demo(
         "minimal: one byte, HLT",
         [
-            command("xxd build/guests/minimal.bin"),
+            command("od -A n -t x1 build/guests/minimal.bin"),
             run("minimal.bin"),
             command('echo "exit code $?"'),
             command("vmmctl stats 1"),
@@ -86,10 +86,28 @@ DEMOS = {
         "multiplication: 72 lines by hypercalls, 721 exits",
         [run("multiplication.bin"), command("vmmctl stats 1")],
     ),
+    "multiplication-write": Demo(
+        "multiplication-write: the same by lines, 73 exits",
+        [
+            command("vmmctl run build/guests/multiplication-write.bin | tail -n 4"),
+            command("vmmctl stats 1"),
+        ],
+    ),
     "multiplication-ring": Demo(
         "multiplication-ring: the same by memory, 2 exits",
         [
             command("vmmctl run build/guests/multiplication-ring.bin | tail -n 4"),
+            command("vmmctl stats 1"),
+        ],
+    ),
+    "exitcode": Demo(
+        "exitcode: a code of the guest's own",
+        [run("exitcode.bin"), command('echo "exit code $?"')],
+    ),
+    "getchar": Demo(
+        "getchar: input by hypercall",
+        [
+            command("echo 'a line' | vmmctl run build/guests/getchar.bin"),
             command("vmmctl stats 1"),
         ],
     ),
@@ -107,6 +125,23 @@ DEMOS = {
             Step("Is anybody there?\r", r"there\?\r+\n"),
             Step("Ctrl-D ends me.\r", r"me\.\r+\n"),
             Step(CTRL_D),
+        ],
+    ),
+    "cat-irq": Demo(
+        "cat-irq: input by the UART's interrupt",
+        [
+            command("echo 'by interrupt' | vmmctl run --machine pc build/guests/cat-irq.bin"),
+            command("vmmctl stats 1"),
+        ],
+        rows=36,
+    ),
+    "echo-irq": Demo(
+        "echo-irq: typed to, and asleep between keys",
+        [
+            run("echo-irq.bin", "--machine pc", until=r"detaches\r\n"),
+            Step("Are you asleep?\r", r"asleep\?\r+\n"),
+            Step(CTRL_D),
+            command("vmmctl stats 1 | head -n 5"),
         ],
     ),
     "attach": Demo(
@@ -151,6 +186,24 @@ DEMOS = {
         ],
         rows=44,
     ),
+    "hltloop": Demo(
+        "hltloop: waits for ever, and makes no exits",
+        [
+            run("hltloop.bin", "--machine pc --timeout 1s"),
+            command('echo "exit code $?"'),
+            command("vmmctl list --all"),
+        ],
+    ),
+    "flood": Demo(
+        "flood: prints without end, in four ways, for half a second each",
+        [
+            command(
+                "for way in uart putchar write ring; do vmmctl run --timeout 500ms "
+                "build/guests/flood-$way.bin >/dev/null; done"
+            ),
+            command("vmmctl list --all"),
+        ],
+    ),
     "crash": Demo(
         "triplefault: a crash, its registers and instruction",
         [
@@ -158,7 +211,7 @@ DEMOS = {
             command('echo "exit code $?"'),
             command("vmmctl status 1"),
         ],
-        rows=44,
+        rows=50,
     ),
     "lab-x86": Demo(
         "the x86 lab: real KVM, kvm_amd, under emulation",
@@ -179,6 +232,19 @@ DEMOS = {
             in_lab("exit", PROMPT),
         ],
         rows=30,
+    ),
+    "lab-riscv64-guests": Demo(
+        "the five first guests on riscv64",
+        [
+            command("./dev lab riscv64", LAB_PROMPT, LAB_PATIENCE),
+            *(
+                in_lab(f"vmmctl run --no-coalesce {guest}.bin | tail -n 3")
+                for guest in ("minimal", "hello", "counter", "hctest", "multiplication")
+            ),
+            in_lab("vmmctl list --all"),
+            in_lab("exit", PROMPT),
+        ],
+        rows=40,
     ),
 }
 
@@ -264,6 +330,8 @@ def record(name: str, demo: Demo) -> None:
         )
         try:
             while not os.path.exists(settings["VMMD_SOCKET"]):
+                if daemon.poll() is not None:
+                    sys.exit("vmmd did not start: is there a /dev/kvm?")
                 time.sleep(0.01)
             with Shell(demo.rows, settings) as shell:
                 shell.wait(PROMPT)
