@@ -93,17 +93,29 @@ static void close_that_waits_holds_up_neither_the_caller_nor_the_next(void **sta
         close(peers[i]);
 }
 
+/* close(2) first takes the number away, then waits. */
+static void wait_until_being_closed(int fd)
+{
+    for (int i = 0; i < 10000 && fcntl(fd, F_GETFD) >= 0; i++)
+        poll(NULL, 0, 1);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 static void is_full_while_many_wait_and_goes_on_after(void **state)
 {
     struct closer *closer = new_closer();
-    int peers[8], readers[MANY];
+    int lingering[8], peers[8], readers[MANY];
     size_t count = 0;
 
     (void)state;
     for (size_t i = 0; i < 8; i++)
-        closer_close(closer, make_lingering(&peers[i]));
+        lingering[i] = make_lingering(&peers[i]);
+    for (size_t i = 0; i < 8; i++)
+        closer_close(closer, lingering[i]);
+    for (size_t i = 0; i < 8; i++)
+        wait_until_being_closed(lingering[i]);
     assert_false(closer_is_full(closer));
-    while (count < MANY && !closer_is_full(closer)) /* some before all threads are held up */
+    while (count < MANY && !closer_is_full(closer))
         readers[count++] = give_pipe(closer);
     assert_true(closer_is_full(closer));
     assert_false(ends_within(readers[count - 1], 0));
