@@ -198,8 +198,8 @@ DEMOS = {
         "flood: prints without end, in four ways, for half a second each",
         [
             command(
-                "for way in uart putchar write ring; do vmmctl run --timeout 500ms "
-                "build/guests/flood-$way.bin >/dev/null; done"
+                "for way in uart putchar write ring; do vmmctl start -n $way --timeout 500ms "
+                "build/guests/flood-$way.bin; vmmctl wait $way; done"
             ),
             command("vmmctl list --all"),
         ],
