@@ -32,4 +32,4 @@ def eventually(condition: Callable[[], Value], what: str, seconds: float = SECON
             return value
         if deadline.passed:
             raise TimeoutError(f"waited in vain for: {what}")
-        time.sleep(0.005)
+        time.sleep(0.005 * SCALE)  # looking must leave CPU to what is looked at
