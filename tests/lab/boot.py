@@ -7,12 +7,16 @@ left in /out. A machine that hangs is ended, and its last lines shown.
 """
 import math
 import os
+import queue
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tarfile
 import termios
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +28,40 @@ NUDGE_SECONDS = 1
 HUNG = 124  # as timeout(1) has it
 
 
+class Pump:
+    """Copies from QEMU to where ours goes. QEMU is never made to wait: what it had then when the
+    machine goes off would be lost."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self.unread = False  # nobody reads any more what comes out
+        self._source, self._target = source, target
+        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=each) for each in (self._read, self._write)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read(self) -> None:
+        while chunk := os.read(self._source, 65536):
+            self._chunks.put(chunk)
+        self._chunks.put(b"")
+        os.close(self._source)
+
+    def _write(self) -> None:
+        while chunk := self._chunks.get():
+            rest = memoryview(chunk)
+            while rest and not self.unread:
+                try:
+                    rest = rest[os.write(self._target, rest) :]
+                except BlockingIOError:  # whoever made it may have it so
+                    select.select([], [self._target], [])
+                except OSError:
+                    self.unread = True
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+
 class Machine:
     def __init__(self, directory: Path, qemu: list[str]) -> None:
         self.console = directory / "console"
@@ -33,7 +71,7 @@ class Machine:
         self._append = f"console=ttyS0 panic=-1 quiet lab_seconds={RUN_SECONDS}"
         self._options: list[str] = []
         self._descriptors: list[int] = []  # for QEMU, ours to close
-        self._pumps: list[subprocess.Popen] = []
+        self._pumps: list[Pump] = []
         self._qemu = qemu
         self._nudged = 0.0  # when, by the monotonic clock
 
@@ -49,14 +87,13 @@ class Machine:
         self._options += ["-device", "virtconsole,chardev=terminal,nr=0"]
 
     def _add_streams(self) -> None:
-        """Input is QEMU's own. For output QEMU opens a path, and ours may not bear to be opened anew:
-        cat copies from a pipe to it."""
+        """Input is QEMU's own. For output QEMU opens a path, and ours may not bear to be opened anew: it
+        gets a pipe."""
         self._options += ["-chardev", "stdio,id=stdin,signal=off"]
         self._options += ["-device", "virtserialport,chardev=stdin,nr=2"]
         for number, ours in ((3, 1), (4, 2)):
             reader, writer = os.pipe()
-            self._pumps.append(subprocess.Popen(["cat"], stdin=reader, stdout=ours))
-            os.close(reader)
+            self._pumps.append(Pump(reader, ours))
             self._descriptors.append(writer)
             self._add_output(f"output{ours}", number, f"/dev/fd/{writer}")
 
@@ -96,13 +133,16 @@ class Machine:
         else:
             self._add_streams()
         self._process = subprocess.Popen(
-            self._qemu
+            ["setpriv", "--pdeathsig", "KILL"]  # it is not to outlive us
+            + self._qemu
             + ["-accel", "tcg", "-smp", "1", "-m", "1024", "-append", self._append]
             + ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
             + ["-serial", f"file:{self.console}"]
             + self._options,
             # a terminal is QEMU's whole or not at all: it would switch it to raw
             stdin=subprocess.DEVNULL if os.isatty(0) and not self.interactive else None,
+            # QEMU makes its standard output non-blocking, and that would be ours
+            stdout=None if self.interactive else subprocess.DEVNULL,
             pass_fds=self._descriptors,
         )
         for descriptor in self._descriptors:
@@ -124,6 +164,8 @@ class Machine:
                 return True
             except subprocess.TimeoutExpired:
                 pass
+            if any(pump.unread for pump in self._pumps):
+                sys.exit(128 + signal.SIGPIPE)
         return False
 
     def wait(self) -> str:
@@ -140,16 +182,20 @@ class Machine:
             self._process.terminate()
             self._process.wait()
         for pump in self._pumps:
-            pump.wait()
+            pump.join()
 
     def unpack(self) -> int:
         """Unpacks what came back; the status of what ran."""
         with tarfile.open(self.archive) as archive:
+            # our own; from Python 3.14 on, not all that a tree has would come out of it
+            archive.extraction_filter = lambda member, _: member
             archive.extractall(self.archive.parent)
         return int((self.archive.parent / "status").read_text(encoding="ascii"))
 
 
 def main(directory: Path, qemu: list[str]) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     machine = Machine(directory, qemu)
     terminal = termios.tcgetattr(0) if machine.interactive else None
     machine.start()

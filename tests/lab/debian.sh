@@ -2,6 +2,20 @@
 # What of Debian a lab machine is made of, through apt alone. Nothing is installed: packages are
 # unpacked below the cache. Takes its variables and functions from the architecture's file.
 
+# modinfo and mke2fs are where a user's own $PATH does not look; files in the machine are for all its users.
+PATH+=:/usr/sbin:/sbin
+umask 022
+
+# One machine at a time in a tree: they share its console and the files that come back.
+own_machine() {
+    local running
+
+    exec {running}>"$lab/lock" # until this script has ended
+    flock -n "$running" && return
+    echo "lab: another $arch lab machine of this tree is running" >&2
+    exit 1
+}
+
 # Libraries by their -dev packages: their names are the same in every release, and where vmmd is
 # cross-built, it is against these.
 sysroot_packages='busybox-static libc6-dev libevent-dev libjson-c-dev libsystemd-dev libsmartcols-dev
@@ -12,8 +26,12 @@ pack_archive() {
     (cd "$1" && find . -print0 | cpio --null --quiet --create --format newc --owner 0:0)
 }
 
+# What could not be fetched may be had another day: the status of that, and of no other failure.
+unreachable=75 # EX_TEMPFAIL of sysexits.h
+
 lab_apt_get() {
-    apt-get -qq -o APT::Sandbox::User=root -o Dir::Cache="$work/apt" -o Debug::NoLocking=1 "$@"
+    apt-get -qq -o APT::Sandbox::User=root -o Dir::Cache="$work/apt" -o Debug::NoLocking=1 "$@" ||
+        exit "$unreachable"
 }
 
 # $kernel_package is an empty package that depends on the current kernel, which is one package, or,
@@ -23,7 +41,8 @@ fetch_kernel() {
 
     packages=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
         --no-replaces --no-enhances "$kernel_package" |
-        grep -E '^linux-(image|binary|modules)-[0-9]' | sort -u)
+        grep -E '^linux-(image|binary|modules)-[0-9]' | sort -u) ||
+        exit "$unreachable" # apt-get update does not fail where it has no lists
     # shellcheck disable=SC2086 # words
     (cd "$work" && lab_apt_get download $packages)
     for package in "$work"/linux-*.deb; do
@@ -53,13 +72,14 @@ fetch_sysroot() {
 # Prints the files of a module and of what it needs, in the order to load them. (depmod would look
 # at every module there is, for seconds.)
 module_files() {
-    local file needed
+    local file needed module
 
     # file names have hyphens or underscores, whatever the module's name has
     file=$(find "$work/linux" -name "${1//[-_]/[-_]}.ko*")
     [[ -n $file ]] || return 0 # built in
-    for needed in $(modinfo -F depends "$file" | tr , ' '); do
-        module_files "$needed"
+    needed=$(modinfo -F depends "$file")
+    for module in ${needed//,/ }; do
+        module_files "$module"
     done
     echo "$file"
 }
@@ -106,7 +126,7 @@ debian_make() {
     echo "lab: fetching Debian's packages into $1" >&2
     rm -rf "$work"
     mkdir -p "$work/apt/archives/partial"
-    apt_setup "$work"
+    apt_setup "$work" || exit "$unreachable"
     fetch_kernel
     fetch_sysroot
     mkdir -p "$work/sysroot/boot"
@@ -124,15 +144,15 @@ debian_make() {
     mv "$work" "$1"
 }
 
-# Prints the directory below $1 that has what the architecture's file asks for, made if need be. What
-# other trees ask for is beside it, and stays until it has been of no use for a month.
+# Prints the directory below $1 that has what the files in $recipe make on this release, made if need
+# be. What other trees have made is beside it, and stays until it has been of no use for a month.
 debian_fetch() {
-    local wanted="$kernel_package $kernel_modules $sysroot_packages $image_packages" directory lock
+    local directory lock
 
-    directory=$1/$arch-$(sha256sum <<<"$wanted" | head -c 12)
+    directory=$1/$arch-$(cat /etc/debian_version "${recipe[@]}" | sha256sum | head -c 12)
     mkdir -p "$1"
     exec {lock}>"$1/lock" # until the end of the subshell that this runs in
-    flock "$lock"
+    flock --nonblock "$lock" || { echo "lab: waiting for another that fetches" >&2 && flock "$lock"; }
     [[ -d $directory ]] || debian_make "$directory" >&2
     touch "$directory"
     find "$1" -mindepth 1 -maxdepth 1 -type d -mtime +30 -exec rm -rf {} +

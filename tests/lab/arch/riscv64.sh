@@ -23,7 +23,7 @@ apt_setup() {
     local root=$1/apt-root mirror suite
 
     # shellcheck disable=SC2016 # for apt-get
-    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' |
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Label: Debian' |
         head -n 1)
     mkdir -p "$root"/etc/apt/{apt.conf.d,preferences.d,sources.list.d} \
         "$root/var/lib/apt/lists/partial"

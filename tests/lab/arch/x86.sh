@@ -8,9 +8,20 @@ kernel_modules='virtio_pci virtio_console kvm_amd'
 image_packages='memtest86+ seabios' # guests that were not written for vmmd
 qemu=(qemu-system-x86_64 -machine pc -cpu max)
 
-# The machine's own apt, as it is.
+# The machine's own sources, but lists of our own: the machine's may be missing, or name versions that the
+# mirror has no more, and only root may update them.
 apt_setup() {
-    :
+    local root=$1/apt-root
+
+    mkdir -p "$root/lists/partial" "$root/cache"
+    cat >"$root/apt.conf" <<END
+Dir::State::lists "$root/lists";
+Dir::Cache "$root/cache";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+END
+    export APT_CONFIG=$root/apt.conf
+    apt-get -qq update
 }
 
 arch_meson_options() {

@@ -38,6 +38,14 @@ def test_first_client_starts_the_daemon() -> None:
     assert properties["NRestarts"] == "0"
 
 
+def test_service_can_be_started_before_any_client() -> None:
+    systemctl("start", SERVICE)
+    assert unit()["SubState"] == "running"
+    before = main_pid()
+    assert vmmctl("alice", "run", GUESTS / "hello.bin") == "Hello, KVM!\n"
+    assert main_pid() == before
+
+
 def test_status_text_says_how_many_vms_run() -> None:
     vms = [start("alice", GUESTS / "spin.bin") for _ in range(2)]
     wait_for_unit(StatusText="2 VMs running")
