@@ -31,7 +31,7 @@ from harness.images import (
 )
 from harness.rpc import Connection, RpcError
 from harness.schema import ERRORS
-from harness.settings import SCALE
+from harness.settings import LESS, SCALE
 from harness.waiting import eventually
 
 REFUSED = 0xFFFF  # all ones, in AX
@@ -399,7 +399,7 @@ def test_guest_that_polls_is_stopped_and_paused_at_once(rpc: Connection) -> None
 def test_polling_guest_reads_all_that_is_typed(rpc: Connection, image: bytes) -> None:
     vm = rpc.start(image)
     stream = rpc.attach(vm)
-    text = stream_bytes(0, QUEUE // SCALE)  # three exits each
+    text = stream_bytes(0, QUEUE // LESS)  # three exits each
     assert rpc.input(vm, text)["accepted"] == len(text)
     stream.read_until(lambda: len(stream.data) == len(text))
     assert stream.data == text

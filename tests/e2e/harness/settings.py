@@ -20,6 +20,7 @@ OPENRPC = ROOT / "protocol/openrpc.json"
 SANITIZED = os.environ.get("VMMD_TEST_SANITIZED") == "1"
 EMULATED = os.environ.get("VMMD_TEST_EMULATED") == "1"
 SCALE = 8 if EMULATED else 5 if SANITIZED else 1
+LESS = 8 if EMULATED else 1  # what much of takes minutes there, is done that much less of
 BOUNDED = (512 if SANITIZED else 16) * 1024 * 1024  # bytes: what a daemon may grow by, and no more
 
 # Where nothing may be left out: no KVM is a failure then.
