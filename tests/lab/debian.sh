@@ -2,7 +2,8 @@
 # What of Debian a lab machine is made of, through apt alone. Nothing is installed: packages are
 # unpacked below the cache. Takes its variables and functions from the architecture's file.
 
-# modinfo and mke2fs are where a user's own $PATH does not look; files in the machine are for all its users.
+# modinfo and mke2fs are where a user's own $PATH does not look; what is in the machine is for all its
+# users.
 PATH+=:/usr/sbin:/sbin
 umask 022
 
@@ -10,6 +11,7 @@ umask 022
 own_machine() {
     local running
 
+    mkdir -p "$lab"
     exec {running}>"$lab/lock" # until this script has ended
     flock -n "$running" && return
     echo "lab: another $arch lab machine of this tree is running" >&2
@@ -30,8 +32,7 @@ pack_archive() {
 unreachable=75 # EX_TEMPFAIL of sysexits.h
 
 lab_apt_get() {
-    apt-get -qq -o APT::Sandbox::User=root -o Dir::Cache="$work/apt" -o Debug::NoLocking=1 "$@" ||
-        exit "$unreachable"
+    apt-get -qq -o Debug::NoLocking=1 "$@" || exit "$unreachable"
 }
 
 # $kernel_package is an empty package that depends on the current kernel, which is one package, or,

@@ -30,6 +30,7 @@ apt_setup() {
     cat >"$root/apt.conf" <<END
 Dir "$root";
 Dir::State::status "/dev/null";
+Dir::Cache "$1/apt";
 APT::Architecture "riscv64";
 APT::Architectures { "riscv64"; };
 APT::Sandbox::User "root";

@@ -13,10 +13,10 @@ qemu=(qemu-system-x86_64 -machine pc -cpu max)
 apt_setup() {
     local root=$1/apt-root
 
-    mkdir -p "$root/lists/partial" "$root/cache"
+    mkdir -p "$root/lists/partial"
     cat >"$root/apt.conf" <<END
 Dir::State::lists "$root/lists";
-Dir::Cache "$root/cache";
+Dir::Cache "$1/apt";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 END
