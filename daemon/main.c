@@ -20,7 +20,7 @@
 #include "rpc/server.h"
 #include "service.h"
 #include "util/log.h"
-#include "util/worker.h"
+#include "util/work_queue.h"
 #include "vm/registry.h"
 
 /* SIGTERM to exit: what is not down by then is left to the kernel. */
@@ -58,7 +58,7 @@ struct daemon {
     struct config config;
     struct kvm_host host;
     struct event_base *base;
-    struct worker *worker;
+    struct work_queue *queue;
     struct registry *registry;
     struct listen_socket listen_socket;
     struct rpc_server server;
@@ -329,7 +329,7 @@ static void daemon_free(struct daemon *daemon)
     rpc_server_deinit(&daemon->server);
     listen_socket_close(&daemon->listen_socket);
     service_free(daemon->service);
-    worker_free(daemon->worker); /* what it has to free is the registry's */
+    work_queue_free(daemon->queue); /* what it has to free is the registry's */
     registry_free(daemon->registry);
     if (daemon->base)
         event_base_free(daemon->base);
@@ -354,10 +354,10 @@ static int daemon_start(struct daemon *daemon, struct error *err)
     r = listen_socket_open(&daemon->listen_socket, daemon->config.socket, err);
     if (r < 0)
         return r;
-    r = worker_new(&daemon->worker);
+    r = work_queue_new(&daemon->queue);
     if (r < 0)
         return error_set(err, r, "cannot start a thread: %s", strerror(-r));
-    r = registry_new(daemon->base, &daemon->host, &daemon->config.vm, daemon->worker,
+    r = registry_new(daemon->base, &daemon->host, &daemon->config.vm, daemon->queue,
                      daemon->config.state_dir, &daemon->registry, err);
     if (r < 0)
         return r;

@@ -15,7 +15,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
-#include "util/worker.h"
+#include "util/work_queue.h"
 #include "vm/state_dir.h"
 
 /* How often VMs are looked at for output that made no exit: it is seen within 50 ms. */
@@ -31,7 +31,7 @@ struct registry {
     struct event_base *base;
     const struct kvm_host *host;
     const struct vm_limits *limits;
-    struct worker *worker;
+    struct work_queue *queue;
     struct doorbell *doorbell;
     struct event *tick; /* runs while a VM is live */
     struct state_dir directory;
@@ -229,7 +229,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 }
 
 int registry_new(struct event_base *base, const struct kvm_host *host,
-                 const struct vm_limits *limits, struct worker *worker, const char *state_dir,
+                 const struct vm_limits *limits, struct work_queue *queue, const char *state_dir,
                  struct registry **ret, struct error *err)
 {
     struct registry *registry = calloc(1, sizeof(*registry));
@@ -240,7 +240,7 @@ int registry_new(struct event_base *base, const struct kvm_host *host,
     registry->base = base;
     registry->host = host;
     registry->limits = limits;
-    registry->worker = worker;
+    registry->queue = queue;
     registry->directory = STATE_DIR_NONE;
     list_init(&registry->vms);
     list_init(&registry->ended);
@@ -251,7 +251,7 @@ int registry_new(struct event_base *base, const struct kvm_host *host,
     if (r < 0 || !registry->tick)
         r = error_set(err, -ENOMEM, "cannot make the daemon's events");
     if (r == 0)
-        r = state_dir_open(&registry->directory, state_dir, worker, err);
+        r = state_dir_open(&registry->directory, state_dir, queue, err);
     if (r == 0)
         r = load_all(registry, err);
     if (r < 0) {
@@ -619,6 +619,6 @@ static void free_vm(void *argument)
 
 void registry_dispose(struct registry *registry, struct vm *vm)
 {
-    vm->disposal = (struct worker_job){ .fn = free_vm, .argument = vm };
-    worker_submit(registry->worker, &vm->disposal);
+    vm->disposal = (struct work_item){ .fn = free_vm, .argument = vm };
+    work_queue_submit(registry->queue, &vm->disposal);
 }

@@ -16,7 +16,7 @@
 
 struct event_base;
 struct registry;
-struct worker;
+struct work_queue;
 
 /* Settings that bound VMs. They may change while the daemon runs; what is live stays as it is. */
 struct vm_limits {
@@ -37,11 +37,11 @@ struct registry_counts {
 
 /*
  * Takes the state directory (made if it is not there, mode 0700) and reads what earlier daemons
- * left in it. base, host, limits and worker must outlive the registry. Errors: -EBUSY (another
+ * left in it. base, host, limits and queue must outlive the registry. Errors: -EBUSY (another
  * daemon has it), -EIO (what the file system said).
  */
 int registry_new(struct event_base *base, const struct kvm_host *host,
-                 const struct vm_limits *limits, struct worker *worker, const char *state_dir,
+                 const struct vm_limits *limits, struct work_queue *queue, const char *state_dir,
                  struct registry **ret, struct error *err);
 
 /* No VM thread may be left: see registry_counts(). Accepts NULL. */

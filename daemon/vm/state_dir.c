@@ -13,7 +13,7 @@
 #include "util/cleanup.h"
 #include "util/lock_file.h"
 #include "util/log.h"
-#include "util/worker.h"
+#include "util/work_queue.h"
 #include "vm/vm_file.h"
 
 static int open_directory(struct state_dir *dir, const char *path, struct error *err)
@@ -65,13 +65,13 @@ static int open_next_id(struct state_dir *dir, struct error *err)
     return 0;
 }
 
-int state_dir_open(struct state_dir *dir, const char *path, struct worker *worker,
+int state_dir_open(struct state_dir *dir, const char *path, struct work_queue *queue,
                    struct error *err)
 {
     int r;
 
     *dir = STATE_DIR_NONE;
-    dir->worker = worker;
+    dir->queue = queue;
     r = open_directory(dir, path, err);
     if (r == 0)
         r = lock_directory(dir, err);
@@ -165,7 +165,7 @@ int state_dir_read_ids(struct state_dir *dir, uint64_t **ret_ids, size_t *ret_co
 }
 
 struct removal {
-    struct worker_job job;
+    struct work_item item;
     int directory_fd;
     uint64_t id;
 };
@@ -190,8 +190,8 @@ void state_dir_remove(struct state_dir *dir, uint64_t id)
         log_warning("no memory to delete the state file of VM %" PRIu64, id);
         return;
     }
-    removal->job = (struct worker_job){ .fn = remove_file, .argument = removal };
+    removal->item = (struct work_item){ .fn = remove_file, .argument = removal };
     removal->directory_fd = dir->fd;
     removal->id = id;
-    worker_submit(dir->worker, &removal->job);
+    work_queue_submit(dir->queue, &removal->item);
 }

@@ -11,7 +11,7 @@
 
 #include "util/error.h"
 
-struct worker;
+struct work_queue;
 
 struct state_dir {
     char *path;
@@ -19,17 +19,17 @@ struct state_dir {
     int lock_fd;
     int next_id_fd;
     uint64_t next_id; /* above every id that was ever given */
-    struct worker *worker;
+    struct work_queue *queue;
 };
 
 #define STATE_DIR_NONE ((struct state_dir){ .fd = -1, .lock_fd = -1, .next_id_fd = -1 })
 
 /*
- * Makes the directory if it is not there (mode 0700), locks it, and reads next-id. worker: deletes
+ * Makes the directory if it is not there (mode 0700), locks it, and reads next-id. queue: deletes
  * files; must outlive the directory.
  * Errors: -EBUSY (another daemon has it), -EIO (what the file system said); nothing to close then.
  */
-int state_dir_open(struct state_dir *dir, const char *path, struct worker *worker,
+int state_dir_open(struct state_dir *dir, const char *path, struct work_queue *queue,
                    struct error *err);
 
 /* Accepts one that failed to open, or STATE_DIR_NONE. */
@@ -43,5 +43,5 @@ int state_dir_take_id(struct state_dir *dir, uint64_t *ret_id, struct error *err
 int state_dir_read_ids(struct state_dir *dir, uint64_t **ret_ids, size_t *ret_count,
                        struct error *err);
 
-/* Has the worker delete a VM's file. */
+/* Has the queue delete a VM's file. */
 void state_dir_remove(struct state_dir *dir, uint64_t id);

@@ -20,7 +20,7 @@
 #include "kvm/vcpu_kick.h"
 #include "util/error.h"
 #include "util/list.h"
-#include "util/worker.h"
+#include "util/work_queue.h"
 #include "vm/doorbell.h"
 #include "vm/input_queue.h"
 #include "vm/vm_file.h"
@@ -132,7 +132,7 @@ struct vm {
     int64_t asked_mono_ns;    /* [loop] when its vCPUs were last asked whether they sleep */
     unsigned output_watchers; /* [loop] */
     uint64_t output_seen;     /* [loop] what the watchers were last told of */
-    struct worker_job disposal;
+    struct work_item disposal;
 };
 
 /* Bits of what an observer is told. */

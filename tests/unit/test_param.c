@@ -12,7 +12,7 @@
 #include "rpc/param.h"
 #include "temporary_directory.h"
 #include "util/log.h"
-#include "util/worker.h"
+#include "util/work_queue.h"
 #include "vm/registry.h"
 
 /* A method's struct with a parameter of each type, and its table. */
@@ -56,7 +56,7 @@ static const struct rpc_param required_table[] = {
 static struct {
     struct temporary_directory directory;
     struct event_base *base;
-    struct worker *worker;
+    struct work_queue *queue;
     struct registry *registry;
 } world;
 
@@ -85,8 +85,8 @@ static int make_world(void **state)
     leave_vm(4, "other");
     world.base = event_base_new();
     assert_non_null(world.base);
-    assert_int_equal(worker_new(&world.worker), 0);
-    assert_int_equal(registry_new(world.base, NULL, &limits, world.worker, world.directory.path,
+    assert_int_equal(work_queue_new(&world.queue), 0);
+    assert_int_equal(registry_new(world.base, NULL, &limits, world.queue, world.directory.path,
                                   &world.registry, &err),
                      0);
     return 0;
@@ -96,7 +96,7 @@ static int end_world(void **state)
 {
     (void)state;
     registry_free(world.registry);
-    worker_free(world.worker);
+    work_queue_free(world.queue);
     event_base_free(world.base);
     temporary_directory_deinit(&world.directory);
     return 0;

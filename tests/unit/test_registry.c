@@ -15,7 +15,7 @@
 #include "memfd.h"
 #include "temporary_directory.h"
 #include "util/log.h"
-#include "util/worker.h"
+#include "util/work_queue.h"
 #include "vm/registry.h"
 
 enum { DEADLINE_S = 20 };
@@ -29,7 +29,7 @@ struct world {
     struct event_base *base;
     struct event *deadline;
     bool late;
-    struct worker *worker;
+    struct work_queue *queue;
     struct registry *registry;
 };
 
@@ -51,9 +51,9 @@ static void start_daemon(struct world *world)
     world->deadline = event_new(world->base, -1, 0, on_deadline, world);
     assert_non_null(world->deadline);
     assert_int_equal(event_add(world->deadline, &deadline), 0);
-    assert_int_equal(worker_new(&world->worker), 0);
-    if (registry_new(world->base, &world->host, &world->limits, world->worker,
-                     world->directory.path, &world->registry, &err) < 0)
+    assert_int_equal(work_queue_new(&world->queue), 0);
+    if (registry_new(world->base, &world->host, &world->limits, world->queue, world->directory.path,
+                     &world->registry, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -68,7 +68,7 @@ static void wait_for_threads(struct world *world)
 static void end_daemon(struct world *world)
 {
     wait_for_threads(world);
-    worker_free(world->worker); /* files are deleted by it, in the registry's directory */
+    work_queue_free(world->queue); /* files are deleted by it, in the registry's directory */
     registry_free(world->registry);
     event_free(world->deadline);
     event_base_free(world->base);

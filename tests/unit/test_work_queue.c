@@ -7,19 +7,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "util/worker.h"
+#include "util/work_queue.h"
 
 /* Jobs that write their number down, one after the other. */
 
 enum { JOBS = 1000 };
 
 struct notebook {
-    unsigned numbers[JOBS]; /* written by the worker only */
+    unsigned numbers[JOBS]; /* written by the queue only */
     _Atomic unsigned count;
 };
 
 struct note {
-    struct worker_job job;
+    struct work_item item;
     struct notebook *notebook;
     unsigned number;
 };
@@ -33,37 +33,37 @@ static void write_down(void *argument)
     free(note); /* as jobs do that are embedded in what they free */
 }
 
-static void submit_note(struct worker *worker, struct notebook *notebook, unsigned number)
+static void submit_note(struct work_queue *queue, struct notebook *notebook, unsigned number)
 {
     struct note *note = calloc(1, sizeof(*note));
 
     if (!note)
         abort();
     *note = (struct note){
-        .job = { .fn = write_down, .argument = note },
+        .item = { .fn = write_down, .argument = note },
         .notebook = notebook,
         .number = number,
     };
-    worker_submit(worker, &note->job);
+    work_queue_submit(queue, &note->item);
 }
 
-static struct worker *new_worker(void)
+static struct work_queue *new_queue(void)
 {
-    struct worker *worker;
+    struct work_queue *queue;
 
-    assert_int_equal(worker_new(&worker), 0);
-    return worker;
+    assert_int_equal(work_queue_new(&queue), 0);
+    return queue;
 }
 
 static void jobs_are_done_in_the_order_they_came(void **state)
 {
     static struct notebook notebook;
-    struct worker *worker = new_worker();
+    struct work_queue *queue = new_queue();
 
     (void)state;
     for (unsigned i = 0; i < JOBS; i++)
-        submit_note(worker, &notebook, i);
-    worker_free(worker);
+        submit_note(queue, &notebook, i);
+    work_queue_free(queue);
     assert_int_equal(notebook.count, JOBS);
     for (unsigned i = 0; i < JOBS; i++)
         assert_int_equal(notebook.numbers[i], i);
@@ -72,19 +72,19 @@ static void jobs_are_done_in_the_order_they_came(void **state)
 static void free_without_a_job_ends_the_thread(void **state)
 {
     (void)state;
-    worker_free(new_worker());
+    work_queue_free(new_queue());
 }
 
 static void free_accepts_null(void **state)
 {
     (void)state;
-    worker_free(NULL);
+    work_queue_free(NULL);
 }
 
-/* Submitting while the worker is busy. */
+/* Submitting while the queue is busy. */
 
 struct gate {
-    struct worker_job job;
+    struct work_item item;
     sem_t entered;
     sem_t open;
 };
@@ -100,32 +100,32 @@ static void wait_at_gate(void *argument)
 static void submit_does_not_wait_for_the_job_in_work(void **state)
 {
     static struct notebook notebook;
-    struct gate gate = { .job = { .fn = wait_at_gate, .argument = &gate } };
-    struct worker *worker = new_worker();
+    struct gate gate = { .item = { .fn = wait_at_gate, .argument = &gate } };
+    struct work_queue *queue = new_queue();
 
     (void)state;
     sem_init(&gate.entered, 0, 0);
     sem_init(&gate.open, 0, 0);
-    worker_submit(worker, &gate.job);
+    work_queue_submit(queue, &gate.item);
     sem_wait(&gate.entered);
     for (unsigned i = 0; i < JOBS; i++)
-        submit_note(worker, &notebook, i);
+        submit_note(queue, &notebook, i);
     assert_int_equal(notebook.count, 0);
 
     sem_post(&gate.open);
-    worker_free(worker);
+    work_queue_free(queue);
     assert_int_equal(notebook.count, JOBS);
     sem_destroy(&gate.entered);
     sem_destroy(&gate.open);
 }
 
-/* Submitting from several threads, the worker's own among them. */
+/* Submitting from several threads, the queue's own among them. */
 
 enum { SUBMITTERS = 4 };
 
 struct submitter {
     pthread_t thread;
-    struct worker *worker;
+    struct work_queue *queue;
     struct notebook *notebook;
     unsigned first;
 };
@@ -135,7 +135,7 @@ static void *submit_share(void *argument)
     const struct submitter *submitter = argument;
 
     for (unsigned i = 0; i < JOBS / SUBMITTERS; i++)
-        submit_note(submitter->worker, submitter->notebook, submitter->first + i);
+        submit_note(submitter->queue, submitter->notebook, submitter->first + i);
     return NULL;
 }
 
@@ -143,12 +143,12 @@ static void no_job_of_several_threads_is_lost_or_done_twice(void **state)
 {
     static struct notebook notebook;
     struct submitter submitters[SUBMITTERS];
-    struct worker *worker = new_worker();
+    struct work_queue *queue = new_queue();
     bool seen[JOBS] = { false };
 
     (void)state;
     for (unsigned i = 0; i < SUBMITTERS; i++) {
-        submitters[i] = (struct submitter){ .worker = worker,
+        submitters[i] = (struct submitter){ .queue = queue,
                                             .notebook = &notebook,
                                             .first = i * (JOBS / SUBMITTERS) };
         assert_int_equal(pthread_create(&submitters[i].thread, NULL, submit_share, &submitters[i]),
@@ -156,7 +156,7 @@ static void no_job_of_several_threads_is_lost_or_done_twice(void **state)
     }
     for (unsigned i = 0; i < SUBMITTERS; i++)
         assert_int_equal(pthread_join(submitters[i].thread, NULL), 0);
-    worker_free(worker);
+    work_queue_free(queue);
 
     assert_int_equal(notebook.count, JOBS);
     for (unsigned i = 0; i < JOBS; i++) {
@@ -166,8 +166,8 @@ static void no_job_of_several_threads_is_lost_or_done_twice(void **state)
 }
 
 struct chain {
-    struct worker_job job;
-    struct worker *worker;
+    struct work_item item;
+    struct work_queue *queue;
     struct notebook *notebook;
 };
 
@@ -175,27 +175,27 @@ static void submit_another(void *argument)
 {
     struct chain *chain = argument;
 
-    submit_note(chain->worker, chain->notebook, 1);
+    submit_note(chain->queue, chain->notebook, 1);
 }
 
-static void job_may_submit_another_even_while_the_worker_ends(void **state)
+static void job_may_submit_another_even_while_the_queue_ends(void **state)
 {
     static struct notebook notebook;
-    struct worker *worker = new_worker();
-    struct chain chain = { .job = { .fn = submit_another, .argument = &chain },
-                           .worker = worker,
+    struct work_queue *queue = new_queue();
+    struct chain chain = { .item = { .fn = submit_another, .argument = &chain },
+                           .queue = queue,
                            .notebook = &notebook };
 
     (void)state;
-    worker_submit(worker, &chain.job);
-    worker_free(worker);
+    work_queue_submit(queue, &chain.item);
+    work_queue_free(queue);
     assert_int_equal(notebook.count, 1);
 }
 
 /* The thread itself. */
 
 struct witness {
-    struct worker_job job;
+    struct work_item item;
     pthread_t thread;
     sigset_t mask;
 };
@@ -208,15 +208,15 @@ static void look_around(void *argument)
     pthread_sigmask(SIG_SETMASK, NULL, &witness->mask);
 }
 
-static void worker_has_a_thread_of_its_own_that_takes_no_signals(void **state)
+static void queue_has_a_thread_of_its_own_that_takes_no_signals(void **state)
 {
-    struct witness witness = { .job = { .fn = look_around, .argument = &witness } };
-    struct worker *worker = new_worker();
+    struct witness witness = { .item = { .fn = look_around, .argument = &witness } };
+    struct work_queue *queue = new_queue();
     sigset_t mask;
 
     (void)state;
-    worker_submit(worker, &witness.job);
-    worker_free(worker);
+    work_queue_submit(queue, &witness.item);
+    work_queue_free(queue);
     assert_false(pthread_equal(witness.thread, pthread_self()));
     assert_true(sigismember(&witness.mask, SIGTERM));
     assert_true(sigismember(&witness.mask, SIGHUP));
@@ -234,9 +234,9 @@ int main(void)
         cmocka_unit_test(free_accepts_null),
         cmocka_unit_test(submit_does_not_wait_for_the_job_in_work),
         cmocka_unit_test(no_job_of_several_threads_is_lost_or_done_twice),
-        cmocka_unit_test(job_may_submit_another_even_while_the_worker_ends),
-        cmocka_unit_test(worker_has_a_thread_of_its_own_that_takes_no_signals),
+        cmocka_unit_test(job_may_submit_another_even_while_the_queue_ends),
+        cmocka_unit_test(queue_has_a_thread_of_its_own_that_takes_no_signals),
     };
 
-    return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("work_queue", tests, NULL, NULL);
 }
