@@ -8,16 +8,10 @@
 #include <stdint.h>
 
 #include "device/console.h"
-#include "device/post.h"
+#include "shared/definition.h"
+#include "shared/post_code.h"
 #include "util/error.h"
 #include "util/note.h"
-
-/* What is around the guest's CPU. */
-enum board_kind {
-    BOARD_BARE, /* what a guest needs to print, to read and to end; no interrupt controller */
-    BOARD_PC,   /* x86: what kernels expect around them */
-    BOARD_VIRT, /* riscv64: likewise */
-};
 
 /* The one that kernels of this architecture expect. */
 extern const enum board_kind board_of_kernels;
@@ -46,9 +40,6 @@ struct board_config {
  */
 int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
               struct error *err);
-
-/* The word of the wire and of records: "bare". Any thread. */
-const char *board_kind_to_string(enum board_kind kind);
 
 /* Accepts NULL. The VM's thread; no vCPU runs. */
 struct board *board_free(struct board *board);

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 /* The registers, one after the other: ACPI specification 6.4, section 4.8.1, Table 4.10. */
 enum {

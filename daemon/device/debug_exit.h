@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 enum { DEBUG_EXIT_PORTS = 4 };
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 enum { FINISHER_SIZE = 0x1000 };
 

@@ -173,20 +173,11 @@ static enum hypercall_outcome call_notify(struct hypercall_device *device, struc
     return HYPERCALL_RESULT;
 }
 
-static const struct call_row {
-    const char *name;
-    call_fn call;
-} calls[] = {
-    [HC_EXIT] = { "HC_EXIT", call_exit },
-    [HC_PUTCHAR] = { "HC_PUTCHAR", call_putchar },
-    [HC_PUTNUM] = { "HC_PUTNUM", call_putnum },
-    [HC_NEWLINE] = { "HC_NEWLINE", call_newline },
-    [HC_EXIT_CODE] = { "HC_EXIT_CODE", call_exit_code },
-    [HC_WRITE] = { "HC_WRITE", call_write },
-    [HC_READ] = { "HC_READ", call_read },
-    [HC_GETCHAR] = { "HC_GETCHAR", call_getchar },
-    [HC_RING] = { "HC_RING", call_ring },
-    [HC_NOTIFY] = { "HC_NOTIFY", call_notify },
+static const call_fn calls[] = {
+    [HC_EXIT] = call_exit,       [HC_PUTCHAR] = call_putchar,     [HC_PUTNUM] = call_putnum,
+    [HC_NEWLINE] = call_newline, [HC_EXIT_CODE] = call_exit_code, [HC_WRITE] = call_write,
+    [HC_READ] = call_read,       [HC_GETCHAR] = call_getchar,     [HC_RING] = call_ring,
+    [HC_NOTIFY] = call_notify,
 };
 
 enum { CALL_COUNT = sizeof(calls) / sizeof(calls[0]) };
@@ -211,7 +202,7 @@ enum hypercall_outcome hypercall_device_call(void *context, struct vcpu *vcpu,
         count_unknown(device, call->number);
         return HYPERCALL_UNKNOWN;
     }
-    outcome = calls[call->number].call(device, vcpu, call->argument, ret_result);
+    outcome = calls[call->number](device, vcpu, call->argument, ret_result);
     if (outcome != HYPERCALL_WAIT) /* one call, however often it is tried */
         counter_add(&device->stats->hypercalls[call->number], 1);
     return outcome;
@@ -230,9 +221,4 @@ void hypercall_device_drain(struct hypercall_device *device)
     vcpu_kick_watch(device->kick, NULL);
     note_set(device->ring_note, "%s", err.text);
     log_vm_line(LOG_LEVEL_WARNING, device->vm_id, device->vm_name, "%s", err.text);
-}
-
-const char *hypercall_name(unsigned number)
-{
-    return number < CALL_COUNT ? calls[number].name : NULL;
 }

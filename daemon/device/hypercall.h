@@ -9,10 +9,10 @@
 
 #include "device/console.h"
 #include "device/guest_ring.h"
-#include "kvm/exit_stats.h"
-#include "kvm/guest_end.h"
 #include "kvm/hypercall.h"
 #include "kvm/vcpu_kick.h"
+#include "shared/exit_stats.h"
+#include "shared/guest_end.h"
 #include "util/note.h"
 
 struct hypercall_device {
@@ -35,6 +35,3 @@ enum hypercall_outcome hypercall_device_call(void *device, struct vcpu *vcpu,
 
 /* Prints what is in the guest's output ring; a ring that the guest broke is ended. */
 void hypercall_device_drain(struct hypercall_device *device);
-
-/* "HC_PUTCHAR"; NULL where there is no such hypercall. Any thread. */
-const char *hypercall_name(unsigned number);

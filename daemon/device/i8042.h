@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "device/interrupt.h"
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 struct i8042 {
     struct guest_end *end;

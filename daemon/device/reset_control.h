@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 enum { RESET_CONTROL_BASE = 0xcf8, RESET_CONTROL_PORT = 0xcf9, RESET_CONTROL_PORTS = 4 };
 

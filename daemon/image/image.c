@@ -12,18 +12,6 @@
 #include "image/loader.h"
 #include "kvm/arch.h"
 
-static const char *const format_words[] = {
-    [IMAGE_AUTO] = "auto",           [IMAGE_FLAT] = "flat", [IMAGE_ROM] = "rom",
-    [IMAGE_MULTIBOOT] = "multiboot", [IMAGE_ELF] = "elf",   [IMAGE_LINUX] = "linux",
-};
-
-static_assert(sizeof(format_words) / sizeof(format_words[0]) == IMAGE_FORMAT_COUNT, "words");
-
-const char *image_format_to_string(enum image_format format)
-{
-    return format_words[format];
-}
-
 /* NULL: this architecture has no such format. */
 static const struct image_loader *find_loader(enum image_format format)
 {
@@ -71,7 +59,7 @@ static void list_words(unsigned formats, char *text, size_t size)
     for (unsigned i = 0; i < IMAGE_FORMAT_COUNT && used < size; i++)
         if (formats & 1u << i)
             used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
-                                     format_words[i]);
+                                     image_format_to_string((enum image_format)i));
 }
 
 /* What a disk begins with: 512 bytes or more, whose 511th and 512th are this. */
@@ -136,7 +124,8 @@ static void choose(const struct image_request *request, const struct image_probe
     if (ret->format == IMAGE_FLAT)
         note_flat(request, probe, candidates, ret);
     else
-        snprintf(ret->note, sizeof(ret->note), "recognised as %s%s", format_words[ret->format],
+        snprintf(ret->note, sizeof(ret->note), "recognised as %s%s",
+                 image_format_to_string(ret->format),
                  candidates == multiboot_elf ? ", by the header in an ELF file" : "");
     ret->kernel = find_loader(ret->format)->kernel;
 }
@@ -148,7 +137,7 @@ static int check_format(enum image_format format, const struct image_loader **re
     *ret = find_loader(format);
     if (!*ret)
         return error_set_about(err, "format", -EINVAL, "there is no format '%s' for %s guests",
-                               format_words[format], arch_name);
+                               image_format_to_string(format), arch_name);
     return 0;
 }
 
@@ -195,7 +184,7 @@ static int check_parameter(enum image_format format, unsigned parameter, const c
     }
     list_words(takers, words, sizeof(words));
     return error_set_about(err, name, -EINVAL, "'%s' does not go with format %s; it is for %s",
-                           name, format_words[format], words);
+                           name, image_format_to_string(format), words);
 }
 
 static int check_parameters(const struct image_request *request, enum image_format format,

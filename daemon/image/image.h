@@ -15,18 +15,8 @@
 
 #include "kvm/boot.h"
 #include "kvm/guest_memory.h"
+#include "shared/definition.h"
 #include "util/error.h"
-
-enum image_format {
-    IMAGE_AUTO, /* what image_recognise() finds */
-    IMAGE_FLAT,
-    IMAGE_ROM,
-    IMAGE_MULTIBOOT,
-    IMAGE_ELF,
-    IMAGE_LINUX,
-};
-
-enum { IMAGE_FORMAT_COUNT = IMAGE_LINUX + 1 };
 
 enum { IMAGE_MODULES_MAX = 32 };
 
@@ -65,9 +55,6 @@ struct image_kind {
     bool kernel;              /* its guests expect more around them than a bare board */
     char note[160];           /* what was chosen and why; "" if the request said the format */
 };
-
-/* The word of the wire and of the command line: "flat". */
-const char *image_format_to_string(enum image_format format);
 
 /* What the image is. Nothing that matches is a flat image, not an error. Errors: -ENOEXEC (the file
  * cannot be read, or is a kernel for another architecture). */

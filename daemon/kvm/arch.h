@@ -11,7 +11,7 @@
 #include "kvm/boot.h"
 #include "kvm/exits.h"
 #include "kvm/kvm_host.h"
-#include "kvm/register_dump.h"
+#include "shared/register_dump.h"
 
 struct machine;
 struct machine_config;

@@ -5,14 +5,7 @@
 #pragma once
 
 #include "kvm/guest_memory.h"
-
-enum boot_mode {
-    BOOT_REAL,       /* x86: 16-bit real mode, all segments 0 */
-    BOOT_PROTECTED,  /* x86: 32-bit, flat segments of 4 GiB, paging off, A20 on, interrupts off */
-    BOOT_LONG,       /* x86: 64-bit, the first 4 GiB mapped to themselves, interrupts off */
-    BOOT_RESET,      /* x86: as after a reset, at F000:FFF0, which is just below 4 GiB */
-    BOOT_SUPERVISOR, /* riscv64: paging and interrupts off */
-};
+#include "shared/definition.h"
 
 enum { BOOT_ARGUMENTS = 3 };
 
@@ -33,6 +26,3 @@ struct boot {
     gpa_t initrd;
     uint64_t initrd_size;
 };
-
-/* The word of the wire and of records: "real". */
-const char *boot_mode_to_string(enum boot_mode mode);

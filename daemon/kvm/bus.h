@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kvm/exit_stats.h"
+#include "shared/exit_stats.h"
 
 typedef uint8_t (*bus_read_fn)(void *device, uint64_t offset);
 typedef void (*bus_write_fn)(void *device, uint64_t offset, uint8_t value);

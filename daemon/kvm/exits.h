@@ -1,19 +1,14 @@
 /*
- * Exits: what KVM_RUN returns for, by name, and the handlers that are the same on every
- * architecture (api.rst section 5, "The kvm_run structure").
+ * Exits: what KVM_RUN returns for, and the handlers that are the same on every architecture
+ * (api.rst section 5, "The kvm_run structure").
  */
 #pragma once
-
-#include <stdint.h>
 
 struct vcpu;
 
 /* Handles one exit; sets the machine's end where the guest cannot go on, and vcpu->again where the
  * exit has to wait. The vCPU's thread, machine's lock held. */
 typedef void (*exit_fn)(struct vcpu *vcpu);
-
-/* KVM's name for an exit reason, lower case, without KVM_EXIT_: "io"; "unknown" past the table. */
-const char *exit_reason_to_string(uint32_t reason);
 
 void exit_mmio(struct vcpu *vcpu);
 void exit_fail_entry(struct vcpu *vcpu);

@@ -16,13 +16,13 @@
 
 #include "kvm/boot.h"
 #include "kvm/bus.h"
-#include "kvm/exit_stats.h"
-#include "kvm/guest_end.h"
 #include "kvm/guest_memory.h"
 #include "kvm/hypercall.h"
 #include "kvm/kvm_host.h"
 #include "kvm/vcpu.h"
 #include "kvm/vcpu_kick.h"
+#include "shared/exit_stats.h"
+#include "shared/guest_end.h"
 
 enum { MACHINE_CPUS_MAX = 16 };
 

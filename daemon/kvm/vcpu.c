@@ -11,6 +11,7 @@
 
 #include "kvm/arch.h"
 #include "kvm/machine.h"
+#include "shared/exit_reason.h"
 #include "util/clock.h"
 
 int vcpu_init(struct vcpu *vcpu, struct machine *machine, unsigned index, struct vcpu_kick *kick,

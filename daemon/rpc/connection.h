@@ -12,8 +12,8 @@
 
 #include "protocol/limits.h"
 #include "protocol/line_buffer.h"
+#include "shared/vm_record.h"
 #include "util/list.h"
-#include "vm/vm_record.h"
 
 struct evbuffer;
 struct event;

@@ -6,9 +6,9 @@
 
 #include <json-c/json.h>
 
-#include "device/hypercall.h"
-#include "kvm/exits.h"
 #include "protocol/json_text.h"
+#include "shared/exit_reason.h"
+#include "shared/hypercall_name.h"
 #include "util/clock.h"
 #include "vm/vm.h"
 

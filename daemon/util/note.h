@@ -1,7 +1,7 @@
 /*
  * Note: a sentence that is written once, by one thread, and that any may read from then on.
  *
- * Part of the VM's state file (vm/vm_file.h): its layout is fixed.
+ * Part of the VM's state file (shared/vm_file.h): its layout is fixed.
  */
 #pragma once
 

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/vm_file.h"
 #include "util/cleanup.h"
 #include "util/lock_file.h"
 #include "util/log.h"
 #include "util/work_queue.h"
-#include "vm/vm_file.h"
 
 static int open_directory(struct state_dir *dir, const char *path, struct error *err)
 {

@@ -1,6 +1,6 @@
 /*
  * State directory: what outlives the daemon. `lock` (one daemon at a time), `next-id` (ids are
- * never given twice), and a file per VM (vm/vm_file.h).
+ * never given twice), and a file per VM (shared/vm_file.h).
  *
  * Loop thread.
  */

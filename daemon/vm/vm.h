@@ -18,14 +18,14 @@
 #include "image/image.h"
 #include "kvm/kvm_host.h"
 #include "kvm/vcpu_kick.h"
+#include "shared/input_queue.h"
+#include "shared/vm_file.h"
+#include "shared/vm_record.h"
+#include "shared/vm_state.h"
 #include "util/error.h"
 #include "util/list.h"
 #include "util/work_queue.h"
 #include "vm/doorbell.h"
-#include "vm/input_queue.h"
-#include "vm/vm_file.h"
-#include "vm/vm_record.h"
-#include "vm/vm_state.h"
 
 struct event;
 struct event_base;

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "kvm/exit_stats.h"
+#include "shared/exit_stats.h"
 
 static const struct exit_stats nothing_counted;
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 static void set_stores_reason_code_and_sentence(void **state)
 {

@@ -5,6 +5,7 @@
 #include "device/hypercall.h"
 #include "guests/hypercall.h"
 #include "guests/x86/board.h"
+#include "shared/hypercall_name.h"
 
 struct caller {
     struct captured_console captured;

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "vm/input_queue.h"
+#include "shared/input_queue.h"
 
 enum { CAPACITY = INPUT_QUEUE_CAPACITY };
 

@@ -10,10 +10,10 @@
 
 #include <json-c/json.h>
 
-#include "kvm/guest_end.h"
 #include "protocol/openrpc.h"
 #include "rpc/method.h"
-#include "vm/vm_state.h"
+#include "shared/guest_end.h"
+#include "shared/vm_state.h"
 
 static struct json_object *document;
 

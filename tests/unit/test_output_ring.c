@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vm/output_ring.h"
+#include "shared/output_ring.h"
 
 enum { STEP = OUTPUT_RING_STEP, UNTOUCHED = 0xee, RESERVES_MAX = 16 };
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "kvm/register_dump.h"
+#include "shared/register_dump.h"
 
 static void rows_keep_their_order(void **state)
 {

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "captured_stderr.h"
+#include "shared/vm_file.h"
 #include "temporary_directory.h"
-#include "vm/vm_file.h"
 
 enum { CAPACITY = 64 * 1024, FILE_SIZE = VM_FILE_RING_OFFSET + OUTPUT_RING_STEP };
 

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "vm/vm_state.h"
+#include "shared/vm_state.h"
 
 static const struct row {
     const char *name;

@@ -16,6 +16,7 @@
 #include "device/fw_cfg.h"
 #include "device/hypercall.h"
 #include "device/i8042.h"
+#include "device/post.h"
 #include "device/reset_control.h"
 #include "device/uart16550.h"
 #include "guests/hypercall.h"

@@ -15,13 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "device/post.h"
-#include "kvm/exit_stats.h"
+#include "shared/exit_stats.h"
+#include "shared/output_ring.h"
+#include "shared/post_code.h"
+#include "shared/vm_record.h"
+#include "shared/vm_state.h"
 #include "util/error.h"
 #include "util/note.h"
-#include "vm/output_ring.h"
-#include "vm/vm_record.h"
-#include "vm/vm_state.h"
 
 #define VM_FILE_MAGIC UINT64_C(0x31454c4946444d56) /* "VMDFILE1", little-endian */
 enum { VM_FILE_LAYOUT = 2 };

@@ -1,4 +1,4 @@
-#include "vm/vm_file.h"
+#include "shared/vm_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 enum {
     VM_NAME_MAX = 64,   /* characters */

@@ -1,4 +1,4 @@
-#include "kvm/register_dump.h"
+#include "shared/register_dump.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "vm/input_queue.h"
+#include "shared/input_queue.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "kvm/guest_end.h"
+#include "shared/guest_end.h"
 
 #include <assert.h>
 #include <stdarg.h>

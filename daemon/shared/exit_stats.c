@@ -1,4 +1,4 @@
-#include "kvm/exit_stats.h"
+#include "shared/exit_stats.h"
 
 void exit_stats_count_exit(struct exit_stats *stats, uint32_t reason)
 {

@@ -2,7 +2,7 @@
  * Exit statistics of a VM: always on, so each count is one plain store.
  *
  * The VM's thread is the only writer; any thread may read while it runs and sees each counter
- * whole. The struct is part of the VM's state file (vm/vm_file.h): its layout is fixed, and the
+ * whole. The struct is part of the VM's state file (shared/vm_file.h): its layout is fixed, and the
  * counts outlive the daemon.
  */
 #pragma once

@@ -1,7 +1,7 @@
 /*
  * Register dump: a vCPU's registers by name, the same shape on every architecture.
  *
- * Part of the state file (vm/vm_file.h): its layout is fixed.
+ * Part of the state file (shared/vm_file.h): its layout is fixed.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "vm/vm_state.h"
+#include "shared/vm_state.h"
 
 #include <assert.h>
 

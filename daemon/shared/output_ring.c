@@ -1,4 +1,4 @@
-#include "vm/output_ring.h"
+#include "shared/output_ring.h"
 
 #include <errno.h>
 #include <string.h>

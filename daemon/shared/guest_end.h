@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "kvm/register_dump.h"
+#include "shared/register_dump.h"
 
 enum guest_end_reason {
     GUEST_END_NONE, /* it has not ended */
