@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "config.h"
+#include "journal.h"
 #include "kvm/kvm_host.h"
 #include "kvm/vcpu_kick.h"
 #include "rpc/listen_socket.h"
@@ -414,7 +415,7 @@ int main(int argc, char **argv)
     struct config config;
     struct error err;
 
-    log_open();
+    journal_open();
     if (read_config(argc, argv, &config, &request, &err) < 0) {
         log_error("%s", err.text);
         return EXIT_USAGE;

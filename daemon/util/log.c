@@ -1,4 +1,3 @@
-#define SD_JOURNAL_SUPPRESS_LOCATION
 #include "util/log.h"
 
 #include <errno.h>
@@ -7,19 +6,13 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <systemd/sd-journal.h>
 
 #include "util/clock.h"
 
-enum { LINE_SIZE = 1024 };
-
 static _Atomic int max_level = LOG_LEVEL_INFO;
-static _Atomic int to_journal;
+static _Atomic(log_sink_fn) sink = log_to_stderr;
 
 static const struct level_row {
     enum log_level level;
@@ -33,14 +26,9 @@ static const struct level_row {
 
 enum { LEVEL_COUNT = sizeof(levels) / sizeof(levels[0]) };
 
-void log_open(void)
+void log_set_sink(log_sink_fn fn)
 {
-    const char *stream = getenv("JOURNAL_STREAM");
-    unsigned long device, inode;
-    struct stat st;
-
-    to_journal = stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 &&
-                 fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+    sink = fn;
 }
 
 void log_set_level(enum log_level level)
@@ -71,20 +59,27 @@ const char *log_level_to_string(enum log_level level)
  * nobody reads, the line is dropped: the loop must not wait. (A pipe that poll(2) calls writable
  * has room for PIPE_BUF bytes, more than a line.)
  */
-static void write_text(enum log_level level, const char *message)
+void log_to_stderr(const struct log_entry *entry)
 {
     struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
-    char line[LINE_SIZE + 32];
-    int n = snprintf(line, sizeof(line), "vmmd: %s: %s\n", log_level_to_string(level), message);
+    char line[LOG_LINE_SIZE + 32];
+    int n = snprintf(line, sizeof(line), "vmmd: %s: %s\n", log_level_to_string(entry->level),
+                     entry->message);
 
     if (poll(&pollfd, 1, 0) == 1 && pollfd.revents & POLLOUT &&
         write(STDERR_FILENO, line, (size_t)n) < 0)
         return; /* there is nowhere left to say so */
 }
 
+void log_entry(const struct log_entry *entry)
+{
+    if ((int)entry->level <= max_level)
+        sink(entry);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
-    char message[LINE_SIZE];
+    char message[LOG_LINE_SIZE];
     va_list args;
 
     if ((int)level > max_level)
@@ -92,16 +87,12 @@ void log_line(enum log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-
-    if (to_journal)
-        sd_journal_send("PRIORITY=%i", (int)level, "MESSAGE=%s", message, NULL);
-    else
-        write_text(level, message);
+    sink(&(struct log_entry){ .level = level, .message = message });
 }
 
 void log_vm_line(enum log_level level, uint64_t vm_id, const char *vm_name, const char *format, ...)
 {
-    char message[LINE_SIZE];
+    char message[LOG_LINE_SIZE];
     va_list args;
     int used;
 
@@ -111,12 +102,8 @@ void log_vm_line(enum log_level level, uint64_t vm_id, const char *vm_name, cons
     va_start(args, format);
     vsnprintf(message + used, sizeof(message) - (size_t)used, format, args);
     va_end(args);
-
-    if (to_journal)
-        sd_journal_send("PRIORITY=%i", (int)level, "MESSAGE=%s", message, "VM_ID=%" PRIu64, vm_id,
-                        "VM_NAME=%s", vm_name, NULL);
-    else
-        write_text(level, message);
+    sink(&(struct log_entry){
+        .level = level, .message = message, .vm_id = vm_id, .vm_name = vm_name });
 }
 
 int log_limit_allows(struct log_limit *limit)

@@ -1,9 +1,8 @@
 /*
- * Log: lines to the journal, with fields, where stderr leads there; else to stderr as text.
+ * Log: lines to stderr as text, or to another sink.
  *
- * The level and the target are the process's own, set once by main and by SIGHUP: the one state in
- * vmmd that is not passed along, so that a line can be logged wherever a decision falls. Any
- * thread.
+ * The level and the sink are the process's own, set by main and by SIGHUP: the one state in vmmd
+ * that is not passed along, so that a line can be logged wherever a decision falls. Any thread.
  */
 #pragma once
 
@@ -16,8 +15,22 @@ enum log_level { /* syslog(3) priorities */
                  LOG_LEVEL_DEBUG = 7,
 };
 
-/* Finds out where stderr leads (sd_journal_stream_fd(3): $JOURNAL_STREAM). Call once, first. */
-void log_open(void);
+enum { LOG_LINE_SIZE = 1024 };
+
+struct log_entry {
+    enum log_level level;
+    const char *message; /* one line, without LF; what a sink cannot hold of it is cut */
+    uint64_t vm_id;      /* 0: it is about no VM */
+    const char *vm_name; /* NULL likewise */
+};
+
+/* Where lines go. Any thread calls it, several at once; it never waits. */
+typedef void (*log_sink_fn)(const struct log_entry *entry);
+
+/* The sink to begin with. */
+void log_to_stderr(const struct log_entry *entry);
+
+void log_set_sink(log_sink_fn fn);
 
 /* Lines less urgent than this are dropped. */
 void log_set_level(enum log_level level);
@@ -25,6 +38,9 @@ void log_set_level(enum log_level level);
 /* "error", "warning", "info", "debug"; -EINVAL for any other text. */
 int log_level_from_string(const char *text, enum log_level *ret);
 const char *log_level_to_string(enum log_level level);
+
+/* A line that somebody else put together. */
+void log_entry(const struct log_entry *entry);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
