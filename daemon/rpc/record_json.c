@@ -147,15 +147,18 @@ static struct json_object *post_json(const struct post_codes *codes)
 /* What is there only of some VMs. */
 static void add_notes(struct json_object *object, const struct vm *vm)
 {
-    const struct vm_file_header *header = vm_header(vm);
-    struct json_object *post = header ? post_json(&header->post) : NULL;
+    const struct vm_file *file = vm_file(vm);
+    struct json_object *post = file ? post_json(file->post) : NULL;
+    char ring_note[NOTE_TEXT_SIZE] = "";
 
     if (vm->record.machine.note[0])
         add_text(object, "note", vm->record.machine.note);
     if (post)
         json_object_object_add(object, "post", post);
-    if (header && note_text(&header->ring_note))
-        add_text(object, "ring_end", note_text(&header->ring_note));
+    if (file)
+        vm_file_read_ring_note(file, ring_note);
+    if (ring_note[0])
+        add_text(object, "ring_end", ring_note);
     if (vm->state == VM_PAUSED) {
         struct json_object *paused = json_object_new_object();
 

@@ -1,6 +1,7 @@
 #include "shared/output_ring.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "util/shared_copy.h"
@@ -55,18 +56,40 @@ uint64_t output_ring_end(const struct output_ring *ring)
     return atomic_load(&ring->state->end);
 }
 
-/* size is read after claimed: both are final once claimed is not 0. */
-uint64_t output_ring_first(const struct output_ring *ring)
+/* The counters, as one reader uses them throughout. */
+struct counters {
+    uint64_t first; /* the oldest position still held */
+    uint64_t end;
+    uint64_t size;
+};
+
+/*
+ * Whether they make sense. The order of the loads: what is claimed before the end, so that first is
+ * not above end; the size last, for the end may lie in what the ring has just grown by. Claimed and
+ * size are both final once claimed is not 0.
+ */
+static bool read_counters(const struct output_ring *ring, struct counters *ret)
 {
     uint64_t claimed = atomic_load(&ring->state->claimed);
+    uint64_t end = atomic_load(&ring->state->end);
     uint64_t size = atomic_load(&ring->state->size);
+    uint64_t first = claimed > size ? claimed - size : 0;
 
-    return claimed > size ? claimed - size : 0;
+    *ret = (struct counters){ .first = first, .end = end, .size = size };
+    return size > 0 && size <= ring->mapped && (size & (size - 1)) == 0 && first <= end &&
+           end <= INT64_MAX;
 }
 
-static void copy_out(const struct output_ring *ring, uint64_t start, unsigned char *to, uint64_t n)
+uint64_t output_ring_first(const struct output_ring *ring)
 {
-    uint64_t size = atomic_load(&ring->state->size);
+    struct counters counters;
+
+    return read_counters(ring, &counters) ? counters.first : 0;
+}
+
+static void copy_out(const struct output_ring *ring, uint64_t size, uint64_t start,
+                     unsigned char *to, uint64_t n)
+{
     uint64_t at = start % size, straight = min_u64(n, size - at);
 
     shared_load(ring->bytes + at, to, straight);
@@ -76,19 +99,21 @@ static void copy_out(const struct output_ring *ring, uint64_t start, unsigned ch
 int output_ring_read(const struct output_ring *ring, uint64_t position, void *data, size_t size,
                      struct output_chunk *ret)
 {
-    uint64_t first = output_ring_first(ring), end = output_ring_end(ring); /* so first <= end */
-    uint64_t start = position > first ? position : first, gone;
+    struct counters before, after;
+    uint64_t start, gone;
     unsigned char *to = data;
     size_t n;
 
-    if (position > end)
+    if (!read_counters(ring, &before) || position > before.end)
         return -ERANGE;
-    n = min_u64(size, end - start);
-    copy_out(ring, start, to, n);
+    start = position > before.first ? position : before.first;
+    n = min_u64(min_u64(size, before.size), before.end - start);
+    copy_out(ring, before.size, start, to, n);
 
     /* what was overwritten while it was copied is not what it claims to be */
-    first = output_ring_first(ring);
-    gone = first > start ? min_u64(first - start, n) : 0;
+    if (!read_counters(ring, &after))
+        return -ERANGE;
+    gone = after.first > start ? min_u64(after.first - start, n) : 0;
     memmove(to, to + gone, n - gone);
     *ret = (struct output_chunk){ .start = start + gone, .length = n - gone };
     return 0;

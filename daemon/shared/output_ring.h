@@ -1,9 +1,12 @@
 /*
  * Output ring: the last bytes a guest wrote.
  *
- * The VM's thread appends; any thread reads. A full ring drops its oldest bytes: a reader must
- * never hold a guest back. There is no lock, so that a VM's thread that the scheduler has set aside
- * in the middle of an append cannot hold up the loop.
+ * The VM's thread appends, in its worker; any thread of any process reads. A full ring drops its
+ * oldest bytes: a reader must never hold a guest back. There is no lock, so that a VM's thread that
+ * the scheduler has set aside in the middle of an append cannot hold up the loop.
+ *
+ * Who writes is not to be believed by who reads: each read takes a copy of the counters, and a copy
+ * that makes no sense is an empty ring.
  *
  * Positions count from the first byte the guest ever wrote, so a reader that remembers where it
  * stopped can tell exactly what it has missed.
@@ -37,7 +40,8 @@ typedef int (*output_ring_reserve_fn)(void *context, uint64_t size);
 struct output_ring {
     struct output_ring_state *state;
     unsigned char *bytes;
-    output_ring_reserve_fn reserve; /* the VM's thread only */
+    uint64_t mapped;                /* bytes of the ring that are mapped: no size is larger */
+    output_ring_reserve_fn reserve; /* the VM's thread only; NULL: it only reads */
     void *context;
 };
 
@@ -53,7 +57,7 @@ uint64_t output_ring_first_size(uint64_t capacity);
 /* Never fails, never waits; a system call only where the ring grows. The VM's thread. */
 void output_ring_append(struct output_ring *ring, const void *data, size_t size);
 
-/* Bytes ever appended. Any thread. */
+/* Bytes ever appended, as who appends says. Any thread. */
 uint64_t output_ring_end(const struct output_ring *ring);
 
 /* The oldest position still held. Any thread. */
@@ -61,6 +65,6 @@ uint64_t output_ring_first(const struct output_ring *ring);
 
 /* Copies up to size bytes, the oldest still held from position on. length 0: nothing new yet, or
  * all of it was overwritten meanwhile: ret->start > position tells, and the next read gets more.
- * Errors: -ERANGE (position lies in the future). Any thread. */
+ * Errors: -ERANGE (position lies in the future; or the counters make no sense). Any thread. */
 int output_ring_read(const struct output_ring *ring, uint64_t position, void *data, size_t size,
                      struct output_chunk *ret);

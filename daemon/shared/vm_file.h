@@ -1,17 +1,33 @@
 /*
- * VM file: one file per VM in the state directory, mapped shared: its record, its exit statistics
- * and its output ring. What is in it is there for the next daemon, however this one ends.
+ * VM file: one file per VM in the state directory: its record, its exit statistics, its output
+ * ring. What is in it is there for the next daemon, however this one and the VM's worker end.
  *
- *     offset 0      header: magic, layout number, state, the ring's counters, the record
+ * The worker maps it to write, and is the only writer while it lives. The daemon maps it to read,
+ * and believes nothing in it: a worker that was taken over by its guest may write anything, at any
+ * time. So the daemon copies what it wants, and checks the copy. A page that is gone because
+ * somebody cut the file short reads as zeros (util/bus_error.h).
+ *
+ * The file says itself where everything is:
+ *
+ *     offset 0      head: magic, layout number, a table of sections (tag, offset, size)
+ *     behind it     the small sections
  *     offset 4096   exit statistics
  *     offset 8192   the ring's bytes; the file grows with the ring
  *
- * The VM's thread is the only writer while it lives. Survives the death of the process; nothing is
- * synced for the death of the machine.
+ * How sections grow: VM_FILE_RECORD and VM_FILE_STOPPED get new fields at their end. Whoever reads
+ * takes as much as both know, and has zeros for the rest. All others are read in place and keep
+ * their size for ever; what more there is to say gets a new tag. A tag that a reader does not know
+ * is none of its business.
+ *
+ * Layout 2, before there were workers, had the same structs at fixed places, which is a table of
+ * sections that was never written down. It is still read.
+ *
+ * Survives the death of all processes; nothing is synced for the death of the machine.
  */
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,55 +40,119 @@
 #include "util/note.h"
 
 #define VM_FILE_MAGIC UINT64_C(0x31454c4946444d56) /* "VMDFILE1", little-endian */
-enum { VM_FILE_LAYOUT = 2 };
+enum { VM_FILE_LAYOUT = 3, VM_FILE_SECTIONS_MAX = 16 };
 
-#define VM_FILE_ID_MAX                                                                             \
-    ((uint64_t)INT64_MAX / 2) /* ids above were never given, nor ever will be                      \
-                               */
+/* Ids above were never given, nor ever will be. */
+#define VM_FILE_ID_MAX ((uint64_t)INT64_MAX / 2)
 
-struct vm_file_header {
+/* Numbers are kept in files: they only ever grow. */
+enum vm_file_tag {
+    VM_FILE_LIVE = 1,
+    VM_FILE_RING_STATE,
+    VM_FILE_RING_NOTE, /* why an output ring of the guest's was refused or ended */
+    VM_FILE_POST,
+    VM_FILE_RECORD,
+    VM_FILE_STOPPED, /* where the first vCPU stands, paused: a struct register_dump */
+    VM_FILE_STATS,
+    VM_FILE_RING,
+};
+
+enum { VM_FILE_TAG_COUNT = VM_FILE_RING + 1 };
+
+struct vm_file_section {
+    uint32_t tag;
+    uint32_t reserved;
+    uint64_t offset; /* from the file's start; a multiple of 8 */
+    uint64_t size;   /* bytes; of VM_FILE_RING: the most there may be */
+};
+
+struct vm_file_head {
     _Atomic uint64_t magic; /* written last: a file without it was never finished */
     uint32_t layout;
-    _Atomic uint32_t state; /* an enum vm_state; written after what belongs to it */
-    struct output_ring_state ring;
-    struct note ring_note;  /* why an output ring of the guest's was refused or ended */
-    struct post_codes post; /* written while the guest runs */
-    struct vm_record record;
+    uint32_t section_count;
+    struct vm_file_section sections[VM_FILE_SECTIONS_MAX];
 };
+
+/* What changes while the VM lives. */
+struct vm_live {
+    _Atomic uint32_t state; /* an enum vm_state; written after what belongs to it */
+    _Atomic uint32_t reserved;
+    _Atomic int64_t started_mono_ns; /* CLOCK_MONOTONIC; 0: it never ran */
+    _Atomic int64_t stands_mono_ns;  /* since when it is paused; 0: it is not */
+    _Atomic uint64_t stood_ns;       /* how long it was paused, before */
+};
+
+static_assert(sizeof(struct vm_file_head) == 16 + VM_FILE_SECTIONS_MAX * 24,
+              "layout of state files");
+static_assert(sizeof(struct vm_live) == 32, "likewise");
 
 enum {
     VM_FILE_STATS_OFFSET = 4096,
     VM_FILE_RING_OFFSET = 8192,
 };
 
-static_assert(sizeof(struct vm_file_header) <= VM_FILE_STATS_OFFSET, "layout of state files");
-static_assert(sizeof(struct exit_stats) <= VM_FILE_RING_OFFSET - VM_FILE_STATS_OFFSET, "likewise");
-
+/* A file that is mapped. Of one that was opened to be read, nothing may be written. */
 struct vm_file {
-    int fd; /* to reserve space; -1 once the VM's thread is done with it */
+    int fd; /* to reserve space, in the worker; -1 once the VM is over, and in the daemon */
     size_t map_size;
-    struct vm_file_header *header;
+    unsigned char *map;
+    struct vm_file_section sections[VM_FILE_TAG_COUNT]; /* by tag; size 0: there is none */
+
+    _Atomic uint32_t *state;
+    struct vm_live *live; /* NULL: layout 2 had no more than the state */
+    struct note *ring_note;
+    struct post_codes *post;
     struct exit_stats *stats;
+    struct vm_record *record; /* to write; read by vm_file_read_record() */
+    struct register_dump
+        *stopped; /* to write; read by vm_file_read_stopped(); NULL: there is none */
     struct output_ring ring;
 };
 
 /*
- * Creates the file of VM record->id in the directory and maps it, in state `starting`.
- * ring_capacity: a power of two. The caller owns *ret. The VM's thread.
- * Errors: -EIO, with what the file system said.
+ * The worker's: fills the new, empty file fd, which it takes, with `record` in state `starting`,
+ * and maps it. ring_capacity: bytes, a power of two. The caller owns *ret. The VM's thread.
+ * Errors: -EIO, with what the file system said; the file is as long as it came to be.
  */
-int vm_file_create(int directory_fd, const struct vm_record *record, uint64_t ring_capacity,
-                   struct vm_file **ret, struct error *err);
-
-/*
- * Maps the file an earlier daemon left, after checking every number in it.
- * Errors: -ENODATA (never finished: nobody was told of this VM), -EBADMSG (another layout, or
- * damaged), or what the file system says.
- */
-int vm_file_open(int directory_fd, uint64_t id, struct vm_file **ret, struct error *err);
+int vm_file_fill(int fd, const struct vm_record *record, uint64_t ring_capacity,
+                 struct vm_file **ret, struct error *err);
 
 /* The ring will not grow any more: closes the descriptor. The VM's thread, as it ends. */
 void vm_file_seal(struct vm_file *file);
+
+/*
+ * The daemon's: makes the file of a VM, empty. Returns a descriptor, to be filled and to be read.
+ * Loop thread. Errors: negative errno.
+ */
+int vm_file_make(int directory_fd, uint64_t id);
+
+/*
+ * Maps a file to read it, after checking every number in it; fd stays the caller's.
+ * Errors: -ENODATA (never finished: nobody was told of this VM), -EBADMSG (another layout, or
+ * damaged), or what the file system says.
+ */
+int vm_file_view(int fd, uint64_t id, struct vm_file **ret, struct error *err);
+
+/* Opens the file of a VM for vm_file_view(), or to write an ending. Errors: negative errno. */
+int vm_file_open(int directory_fd, uint64_t id);
+
+/* The state it says that the VM is in; VM_STARTING where what it says is none. Any thread. */
+enum vm_state vm_file_state(const struct vm_file *file);
+
+/* Copies the record, if it is one: every number in range, every text ended. Errors: -EBADMSG. */
+int vm_file_read_record(const struct vm_file *file, uint64_t id, struct vm_record *ret);
+
+/* Copies where it stands; no registers where the file does not tell, or tells nonsense. */
+void vm_file_read_stopped(const struct vm_file *file, struct register_dump *ret);
+
+/* Copies the note on its output ring; "": there is none. */
+void vm_file_read_ring_note(const struct vm_file *file, char text[static NOTE_TEXT_SIZE]);
+
+/*
+ * Writes the ending of a VM whose worker is gone, and the state, into its file fd: a copy of
+ * record. Errors: negative errno; -EBADMSG (the file is not one).
+ */
+int vm_file_write_end(int fd, const struct vm_record *record, enum vm_state state);
 
 /* Unmaps. The file stays. Accepts NULL. */
 void vm_file_free(struct vm_file *file);

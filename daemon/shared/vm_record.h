@@ -48,6 +48,7 @@ struct vm_record {
     struct guest_end end;
 };
 
-static_assert(sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 3 * 8 + 168) + 6 * 8 +
-                                              2 * 12 + (8 + 384) + sizeof(struct register_dump),
-              "layout of state files: a change of it needs a new VM_FILE_LAYOUT");
+static_assert(
+    sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 3 * 8 + 168) + 6 * 8 + 2 * 12 +
+                                    (8 + 384) + sizeof(struct register_dump),
+    "layout of state files: new fields come at the end, and change VM_FILE_RECORD's size");

@@ -139,57 +139,82 @@ static void retire_down_to(struct registry *registry, size_t count)
 /* What earlier daemons left. */
 
 /* It was live when its daemon ended: what is known of it is what is in the file. */
-static void mark_lost(struct vm_file *file)
+static int mark_lost(int fd, const struct vm_file *file, struct vm_record *record)
 {
-    struct vm_record *record = &file->header->record;
-
     record->ended_ns = clock_realtime_ns();
     record->uptime_ns = counter_get(&file->stats->guest_ns) + counter_get(&file->stats->vmm_ns);
     record->end = (struct guest_end){ 0 };
     guest_end_set(&record->end, GUEST_END_DAEMON_LOST, 0,
                   "vmmd ended while this VM was %s; its output is kept up to byte %" PRIu64,
-                  vm_state_to_string((enum vm_state)atomic_load(&file->header->state)),
-                  output_ring_end(&file->ring));
-    atomic_store(&file->header->state, (uint32_t)VM_LOST);
+                  vm_state_to_string(vm_file_state(file)), output_ring_end(&file->ring));
+    return vm_file_write_end(fd, record, VM_LOST);
+}
+
+/* Lists what the file of an earlier daemon tells. Takes file. */
+static int list_file(struct registry *registry, struct vm_file *file,
+                     const struct vm_record *record)
+{
+    struct vm *vm = new_vm(registry);
+
+    if (!vm) {
+        vm_file_free(file);
+        return -ENOMEM;
+    }
+    vm->file = file;
+    vm->file_ready = true;
+    vm->record = *record;
+    vm->state = vm_file_state(file);
+    if (!list_vm(registry, vm)) {
+        vm_free(vm);
+        return -ENOMEM;
+    }
+    add_ended(registry, vm);
+    return 0;
+}
+
+/* *ret_lost: whether the VM was live when its daemon ended. */
+static int load_file(struct registry *registry, int fd, uint64_t id, bool *ret_lost,
+                     struct error *err)
+{
+    struct vm_record record;
+    struct vm_file *file;
+    bool lost;
+    int r;
+
+    r = vm_file_view(fd, id, &file, err);
+    if (r < 0)
+        return r;
+    r = vm_file_read_record(file, id, &record);
+    lost = r == 0 && !vm_state_is_terminal(vm_file_state(file));
+    if (lost)
+        r = mark_lost(fd, file, &record);
+    if (r < 0) {
+        vm_file_free(file);
+        return error_set(err, r, "%s", strerror(-r));
+    }
+    r = list_file(registry, file, &record);
+    if (r == 0)
+        *ret_lost = lost;
+    return r < 0 ? error_set(err, r, "%s", strerror(-r)) : 0;
 }
 
 /* Whether the VM was live when its daemon ended. */
 static bool load_vm(struct registry *registry, uint64_t id)
 {
-    struct vm_file *file;
+    _cleanup_close_ int fd = vm_file_open(registry->directory.fd, id);
     struct error err;
-    struct vm *vm;
-    bool lost;
+    bool lost = false;
     int r;
 
-    r = vm_file_open(registry->directory.fd, id, &file, &err);
-    if (r == -ENODATA) { /* its start was never answered: there is nobody who could ask for it */
+    if (fd < 0)
+        r = error_set(&err, fd, "%s", strerror(-fd));
+    else
+        r = load_file(registry, fd, id, &lost, &err);
+    if (r == -ENODATA) /* its start was never answered: there is nobody who could ask for it */
         vm_file_remove(registry->directory.fd, id);
-        return false;
-    }
-    if (r < 0) {
+    else if (r < 0)
         log_warning("cannot use '%" PRIu64 ".vm' in the state directory: %s, ignoring it", id,
                     err.text);
-        return false;
-    }
-    lost = !vm_state_is_terminal((enum vm_state)atomic_load(&file->header->state));
-    if (lost)
-        mark_lost(file);
-
-    vm = new_vm(registry);
-    if (!vm) {
-        vm_file_free(file);
-        return false;
-    }
-    vm->file = file;
-    vm->file_ready = true;
-    vm->record = file->header->record;
-    vm->state = (enum vm_state)atomic_load(&file->header->state);
-    if (!list_vm(registry, vm)) {
-        vm_free(vm);
-        return false;
-    }
-    add_ended(registry, vm);
     return lost;
 }
 

@@ -119,9 +119,9 @@ const struct exit_stats *vm_stats(const struct vm *vm)
     return vm->file_ready && vm->file ? vm->file->stats : NULL;
 }
 
-const struct vm_file_header *vm_header(const struct vm *vm)
+const struct vm_file *vm_file(const struct vm *vm)
 {
-    return vm->file_ready && vm->file ? vm->file->header : NULL;
+    return vm->file_ready ? vm->file : NULL;
 }
 
 static uint64_t paused_ns_at(const struct vm *vm, int64_t now_ns)

@@ -175,7 +175,7 @@ const struct output_ring *vm_ring(const struct vm *vm);
 const struct exit_stats *vm_stats(const struct vm *vm);
 
 /* What else is in its file, or NULL likewise. */
-const struct vm_file_header *vm_header(const struct vm *vm);
+const struct vm_file *vm_file(const struct vm *vm);
 
 /* From start to end, or to now; the time it was paused does not count. */
 uint64_t vm_uptime_ns(const struct vm *vm);

@@ -93,7 +93,7 @@ static void on_stands(void *context)
     struct vm *vm = guest->vm;
 
     vm->outcome.stopped = guest->machine.stopped;
-    atomic_store(&vm->file->header->state, (uint32_t)VM_PAUSED);
+    atomic_store(vm->file->state, (uint32_t)VM_PAUSED);
     doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_STANDS);
 }
 
@@ -102,7 +102,7 @@ static void on_goes_on(void *context)
     struct guest *guest = context;
     struct vm *vm = guest->vm;
 
-    atomic_store(&vm->file->header->state, (uint32_t)VM_RUNNING);
+    atomic_store(vm->file->state, (uint32_t)VM_RUNNING);
     doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_GOES_ON);
 }
 
@@ -157,8 +157,8 @@ static int make_board(struct vm *vm, struct guest *guest, const struct board_con
 
     config.coalesce = vm->config.coalesce;
     config.console = &guest->console;
-    config.post = &vm->file->header->post;
-    config.ring_note = &vm->file->header->ring_note;
+    config.post = vm->file->post;
+    config.ring_note = vm->file->ring_note;
     config.vm_id = vm->record.id;
     config.vm_name = vm->record.name;
     guest->console = (struct console){
@@ -188,7 +188,7 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
 {
     struct image_kind kind;
     struct board_config wanted;
-    enum board_kind board;
+    enum board_kind board = BOARD_BARE;
     struct boot boot;
     int r;
 
@@ -218,13 +218,25 @@ static int make_guest_of(struct vm *vm, struct guest *guest, const struct image_
     return r < 0 ? r : machine_boot(&guest->machine, &boot, err);
 }
 
+static int make_file(struct vm *vm, struct error *err)
+{
+    int r = vm_file_make(vm->directory_fd, vm->record.id);
+
+    if (r < 0)
+        return error_set(err, -EIO, "cannot create the VM's state file: %s", strerror(-r));
+    r = vm_file_fill(r, &vm->record, vm->config.ring_capacity, &vm->file, err);
+    if (r < 0)
+        vm_file_remove(vm->directory_fd, vm->record.id);
+    return r;
+}
+
 static int make_guest(struct vm *vm, struct guest *guest, struct error *err)
 {
     struct sources sources;
     int r;
 
     vm->outcome.machine = vm->record.machine;
-    r = vm_file_create(vm->directory_fd, &vm->record, vm->config.ring_capacity, &vm->file, err);
+    r = make_file(vm, err);
     if (r < 0)
         return r;
     r = sources_open(&sources, &vm->config, err);
@@ -239,9 +251,9 @@ static void run_guest(struct vm *vm, struct guest *guest)
     int64_t started = clock_monotonic_ns();
 
     vm->outcome.started_ns = clock_realtime_ns();
-    vm->file->header->record.started_ns = vm->outcome.started_ns;
-    vm->file->header->record.machine = vm->outcome.machine;
-    atomic_store(&vm->file->header->state, (uint32_t)VM_RUNNING);
+    vm->file->record->started_ns = vm->outcome.started_ns;
+    vm->file->record->machine = vm->outcome.machine;
+    atomic_store(vm->file->state, (uint32_t)VM_RUNNING);
     doorbell_ring(vm->doorbell, &vm->button, VM_NEWS_RUNNING);
     schedule_background();
 
@@ -272,17 +284,17 @@ static void end_as_asked(struct vm *vm)
 /* What the next daemon is to know, should this one not be there to tell. */
 static void record_outcome(struct vm *vm)
 {
-    struct vm_file_header *header = vm->file->header;
+    struct vm_record *record = vm->file->record;
     bool failed = vm->outcome.end.reason == GUEST_END_ERROR;
 
-    header->record.ended_ns = vm->outcome.ended_ns;
-    header->record.uptime_ns = vm->outcome.uptime_ns;
-    header->record.paused_ns = vm->outcome.paused_ns;
-    header->record.machine = vm->outcome.machine;
-    header->record.end = vm->outcome.end;
+    record->ended_ns = vm->outcome.ended_ns;
+    record->uptime_ns = vm->outcome.uptime_ns;
+    record->paused_ns = vm->outcome.paused_ns;
+    record->machine = vm->outcome.machine;
+    record->end = vm->outcome.end;
     if (vm->outcome.end.reason == GUEST_END_STOPPED || vm->outcome.end.reason == GUEST_END_KILLED)
-        header->record.stopped_by = vm->stopped_by;
-    atomic_store(&header->state, (uint32_t)(failed ? VM_FAILED : VM_EXITED));
+        record->stopped_by = vm->stopped_by;
+    atomic_store(vm->file->state, (uint32_t)(failed ? VM_FAILED : VM_EXITED));
 }
 
 void *vm_thread_main(void *argument)

@@ -39,6 +39,7 @@ static void make_ring(struct memory_ring *memory, uint64_t capacity)
     memory->ring = (struct output_ring){
         .state = &memory->state,
         .bytes = malloc(capacity),
+        .mapped = capacity,
         .reserve = reserve,
         .context = memory,
     };
@@ -373,7 +374,9 @@ static void another_view_of_the_same_memory_reads_the_same(void **state)
     (void)state;
     make_ring(&memory, 2 * STEP);
     append(&memory.ring, 3 * STEP);
-    view = (struct output_ring){ .state = &memory.state, .bytes = memory.ring.bytes };
+    view = (struct output_ring){ .state = &memory.state,
+                                 .bytes = memory.ring.bytes,
+                                 .mapped = memory.ring.mapped };
     assert_holds(&view, STEP, 3 * STEP);
     free_ring(&memory);
 }

@@ -67,8 +67,9 @@ static void leave_vm(uint64_t id, const char *name)
     struct error err;
 
     strcpy(record.name, name);
-    assert_int_equal(vm_file_create(world.directory.fd, &record, 4096, &file, &err), 0);
-    atomic_store(&file->header->state, (uint32_t)VM_EXITED);
+    assert_int_equal(
+        vm_file_fill(vm_file_make(world.directory.fd, record.id), &record, 4096, &file, &err), 0);
+    atomic_store(file->state, (uint32_t)VM_EXITED);
     vm_file_free(file);
 }
 

@@ -170,9 +170,10 @@ static void leave_vm(struct world *world, uint64_t id, const char *name, enum vm
     snprintf(record.name, sizeof(record.name), "%s", name);
     if (vm_state_is_terminal(vm_state))
         guest_end_set(&record.end, GUEST_END_HALTED, 0, "the guest halted");
-    assert_int_equal(vm_file_create(world->directory.fd, &record, 4096, &file, &err), 0);
+    assert_int_equal(
+        vm_file_fill(vm_file_make(world->directory.fd, record.id), &record, 4096, &file, &err), 0);
     output_ring_append(&file->ring, "left", 4);
-    atomic_store(&file->header->state, (uint32_t)vm_state);
+    atomic_store(file->state, (uint32_t)vm_state);
     vm_file_free(file);
 }
 

@@ -72,19 +72,28 @@ static struct vm_record make_record(uint64_t id)
     return record;
 }
 
+static int make(void *const *state, uint64_t id)
+{
+    int fd = vm_file_make(directory_of(state), id);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* As the worker has it: to write. */
 static struct vm_file *create(void *const *state, uint64_t id, uint64_t capacity)
 {
     const struct vm_record record = make_record(id);
     struct vm_file *file;
     struct error err;
 
-    if (vm_file_create(directory_of(state), &record, capacity, &file, &err) < 0)
+    if (vm_file_fill(make(state, id), &record, capacity, &file, &err) < 0)
         fail_msg("%s", err.text);
     return file;
 }
 
-/* A finished file of a VM that printed size bytes, each of them the low bits of its position. */
-static void create_with_output(void *const *state, uint64_t id, size_t size)
+/* The file of a VM that printed size bytes, each of them the low bits of its position. */
+static struct vm_file *create_printing(void *const *state, uint64_t id, size_t size)
 {
     struct vm_file *file = create(state, id, CAPACITY);
 
@@ -93,7 +102,24 @@ static void create_with_output(void *const *state, uint64_t id, size_t size)
 
         output_ring_append(&file->ring, &byte, 1);
     }
-    vm_file_free(file);
+    return file;
+}
+
+static void create_with_output(void *const *state, uint64_t id, size_t size)
+{
+    vm_file_free(create_printing(state, id, size));
+}
+
+/* As the daemon does. */
+static int view(void *const *state, uint64_t id, struct vm_file **ret, struct error *err)
+{
+    int fd = vm_file_open(directory_of(state), id), r;
+
+    if (fd < 0)
+        return error_set(err, fd, "%s", strerror(-fd));
+    r = vm_file_view(fd, id, ret, err);
+    close(fd);
+    return r;
 }
 
 static struct vm_file *reopen(void *const *state, uint64_t id)
@@ -101,7 +127,7 @@ static struct vm_file *reopen(void *const *state, uint64_t id)
     struct vm_file *file;
     struct error err;
 
-    if (vm_file_open(directory_of(state), id, &file, &err) < 0)
+    if (view(state, id, &file, &err) < 0)
         fail_msg("%s", err.text);
     return file;
 }
@@ -111,7 +137,7 @@ static void assert_not_opened(void *const *state, uint64_t id, int expected, con
     struct vm_file *file = NULL;
     struct error err;
 
-    assert_int_equal(vm_file_open(directory_of(state), id, &file, &err), expected);
+    assert_int_equal(view(state, id, &file, &err), expected);
     assert_int_equal(err.code, expected);
     assert_string_equal(err.text, sentence);
     assert_null(file);
@@ -129,6 +155,11 @@ static void assert_output(const struct vm_file *file, uint64_t first, uint64_t e
     assert_int_equal(chunk.length, end - first);
     for (size_t i = 0; i < chunk.length; i++)
         assert_int_equal(data[i], (unsigned char)(first + i));
+}
+
+static struct vm_file_head *head_of(const struct vm_file *file)
+{
+    return (struct vm_file_head *)(void *)file->map;
 }
 
 static int open_raw(void *const *state, const char *name)
@@ -154,10 +185,10 @@ static void new_file_holds_the_record_in_state_starting(void **state)
     const struct vm_record record = make_record(7);
     struct vm_file *file = create(state, 7, CAPACITY);
 
-    assert_int_equal(file->header->magic, VM_FILE_MAGIC);
-    assert_int_equal(file->header->layout, VM_FILE_LAYOUT);
-    assert_int_equal(file->header->state, VM_STARTING);
-    assert_memory_equal(&file->header->record, &record, sizeof(record));
+    assert_int_equal(head_of(file)->magic, VM_FILE_MAGIC);
+    assert_int_equal(head_of(file)->layout, VM_FILE_LAYOUT);
+    assert_int_equal(*file->state, VM_STARTING);
+    assert_memory_equal(file->record, &record, sizeof(record));
     assert_int_equal(file->stats->exits, 0);
     assert_output(file, 0, 0);
     vm_file_free(file);
@@ -175,31 +206,27 @@ static void new_file_belongs_to_its_owner_alone_and_takes_a_step_of_the_ring(voi
 
 static void file_that_is_there_is_not_overwritten(void **state)
 {
-    const struct vm_record record = make_record(7);
-    struct vm_file *file = NULL;
-    struct error err;
+    struct vm_file *file;
 
     create_with_output(state, 7, 100);
-    assert_int_equal(vm_file_create(directory_of(state), &record, CAPACITY, &file, &err), -EIO);
-    assert_string_equal(err.text, "cannot create the VM's state file: File exists");
-    assert_null(file);
+    assert_int_equal(vm_file_make(directory_of(state), 7), -EEXIST);
     file = reopen(state, 7);
     assert_output(file, 0, 100);
     vm_file_free(file);
 }
 
-static void full_disk_leaves_no_file_behind(void **state)
+static void full_disk_is_told_and_leaves_a_file_that_was_never_finished(void **state)
 {
     const struct vm_record record = make_record(7);
     struct vm_file *file = NULL;
     struct error err;
 
     disk.room = FILE_SIZE - 1;
-    assert_int_equal(vm_file_create(directory_of(state), &record, CAPACITY, &file, &err), -EIO);
+    assert_int_equal(vm_file_fill(make(state, 7), &record, CAPACITY, &file, &err), -EIO);
     assert_string_equal(err.text, "cannot reserve 24576 bytes for the VM's state file: "
                                   "No space left on device");
     assert_null(file);
-    assert_int_equal(temporary_directory_count(*state), 0);
+    assert_not_opened(state, 7, -ENODATA, "it was never finished");
 }
 
 /* The ring in the file. */
@@ -231,7 +258,7 @@ static void ring_on_a_full_disk_keeps_the_size_it_has_and_the_log_says_so_once(v
 
     assert_int_equal(size_of(state, "7.vm"), FILE_SIZE);
     file = reopen(state, 7);
-    assert_int_equal(file->header->ring.capacity, OUTPUT_RING_STEP);
+    assert_int_equal(file->ring.state->capacity, OUTPUT_RING_STEP);
     assert_output(file, 100, OUTPUT_RING_STEP + 100);
     vm_file_free(file);
 }
@@ -245,8 +272,8 @@ static void signal_while_the_ring_grows_is_no_full_disk(void **state)
     disk.interrupts = 3;
     output_ring_append(&file->ring, data, sizeof(data));
     assert_int_equal(disk.interrupts, 0);
-    assert_int_equal(file->header->ring.capacity, CAPACITY);
-    assert_int_equal(file->header->ring.size, 2 * OUTPUT_RING_STEP);
+    assert_int_equal(file->ring.state->capacity, CAPACITY);
+    assert_int_equal(file->ring.state->size, 2 * OUTPUT_RING_STEP);
     vm_file_free(file);
 }
 
@@ -254,20 +281,21 @@ static void signal_while_the_ring_grows_is_no_full_disk(void **state)
 
 static void everything_is_there_for_the_next_daemon(void **state)
 {
-    struct vm_record record = make_record(7);
+    struct vm_record record = make_record(7), read;
     struct vm_file *file = create(state, 7, CAPACITY);
 
     guest_end_set(&record.end, GUEST_END_GUEST_EXIT, 3, "the guest exited with code 3");
     register_dump_add(&record.end.registers, "rip", 0x1000);
-    file->header->record = record;
-    atomic_store(&file->header->state, (uint32_t)VM_EXITED);
+    *file->record = record;
+    atomic_store(file->state, (uint32_t)VM_EXITED);
     exit_stats_count_exit(file->stats, 2);
     output_ring_append(&file->ring, "\0\1\2", 3);
     vm_file_free(file);
 
     file = reopen(state, 7);
-    assert_int_equal(file->header->state, VM_EXITED);
-    assert_memory_equal(&file->header->record, &record, sizeof(record));
+    assert_int_equal(vm_file_state(file), VM_EXITED);
+    assert_int_equal(vm_file_read_record(file, 7, &read), 0);
+    assert_memory_equal(&read, &record, sizeof(record));
     assert_int_equal(file->stats->exits, 1);
     assert_int_equal(file->stats->by_reason[2], 1);
     assert_output(file, 0, 3);
@@ -287,11 +315,9 @@ static void ring_that_grew_and_overflowed_reads_back(void **state)
 /* The daemon died between two stores of an append: some bytes are claimed, but not yet written. */
 static void ring_left_in_the_middle_of_an_append_reads_back(void **state)
 {
-    struct vm_file *file;
+    struct vm_file *file = create_printing(state, 7, CAPACITY + 1000);
 
-    create_with_output(state, 7, CAPACITY + 1000);
-    file = reopen(state, 7);
-    atomic_store(&file->header->ring.claimed, CAPACITY + 1100);
+    atomic_store(&file->ring.state->claimed, CAPACITY + 1100);
     vm_file_free(file);
 
     file = reopen(state, 7);
@@ -344,7 +370,7 @@ static void file_without_its_magic_was_never_finished(void **state)
 {
     struct vm_file *file = create(state, 7, CAPACITY);
 
-    atomic_store(&file->header->magic, 0);
+    atomic_store(&head_of(file)->magic, 0);
     vm_file_free(file);
     assert_not_opened(state, 7, -ENODATA, "it was never finished");
 }
@@ -356,7 +382,7 @@ static void file_cut_at_any_length_is_refused(void **state)
     create_with_output(state, 7, 10);
     fd = open_raw(state, "7.vm");
     for (off_t size = FILE_SIZE - 1; size >= 0; size--) {
-        bool has_header = size >= (off_t)sizeof(struct vm_file_header);
+        bool has_header = size >= (off_t)sizeof(struct vm_file_head);
 
         assert_int_equal(ftruncate(fd, size), 0);
         assert_not_opened(state, 7, has_header ? -EBADMSG : -ENODATA,
@@ -369,13 +395,13 @@ static void file_cut_at_any_length_is_refused(void **state)
 
 static void file_of_another_layout_is_refused(void **state)
 {
-    static const char sentence[] = "it is not of layout 2, which this vmmd reads";
+    static const char sentence[] = "it is not of layout 2 or 3, which this vmmd reads";
     struct vm_file *file = create(state, 7, CAPACITY);
 
-    file->header->layout = VM_FILE_LAYOUT + 1;
+    head_of(file)->layout = VM_FILE_LAYOUT + 1;
     assert_not_opened(state, 7, -EBADMSG, sentence);
-    file->header->layout = VM_FILE_LAYOUT;
-    atomic_store(&file->header->magic, VM_FILE_MAGIC + 1);
+    head_of(file)->layout = VM_FILE_LAYOUT;
+    atomic_store(&head_of(file)->magic, VM_FILE_MAGIC + 1);
     assert_not_opened(state, 7, -EBADMSG, sentence);
     vm_file_free(file);
 }
@@ -418,59 +444,56 @@ static void ring_whose_counters_cannot_be_true_is_refused(void **state)
         struct vm_file *opened = NULL;
         struct error err;
 
-        atomic_store(&file->header->ring.capacity, rows[i].capacity);
-        atomic_store(&file->header->ring.size, rows[i].size);
-        atomic_store(&file->header->ring.claimed, rows[i].claimed);
-        atomic_store(&file->header->ring.end, rows[i].end);
-        if (vm_file_open(directory_of(state), 7, &opened, &err) != -EBADMSG)
+        atomic_store(&file->ring.state->capacity, rows[i].capacity);
+        atomic_store(&file->ring.state->size, rows[i].size);
+        atomic_store(&file->ring.state->claimed, rows[i].claimed);
+        atomic_store(&file->ring.state->end, rows[i].end);
+        if (view(state, 7, &opened, &err) != -EBADMSG)
             fail_msg("row %zu was taken for sound", i);
     }
     vm_file_free(file);
 }
 
-/* In record, a number that is out of range, or a text without its end. */
+/* A number that is out of range, or a text without its end. */
 static void record_with_a_field_that_cannot_be_is_refused(void **state)
 {
 #define FIELD(field)                                                                               \
     {                                                                                              \
-#field, offsetof(struct vm_file_header, field),                                            \
-            sizeof(((struct vm_file_header *)NULL)->field)                                         \
+#field, offsetof(struct vm_record, field), sizeof(((struct vm_record *)NULL)->field)       \
     }
     static const struct {
         const char *name;
         size_t offset, size;
     } fields[] = {
-        FIELD(state),
-        FIELD(ring_note.text),
-        FIELD(record.id),
-        FIELD(record.name),
-        FIELD(record.image),
-        FIELD(record.machine.format),
-        FIELD(record.machine.mode),
-        FIELD(record.machine.machine),
-        FIELD(record.machine.note),
-        FIELD(record.created_ns),
-        FIELD(record.started_ns),
-        FIELD(record.ended_ns),
-        FIELD(record.end.reason),
-        FIELD(record.end.message),
-        FIELD(record.end.registers.count),
-        FIELD(record.end.registers.rows[0].name),
-        FIELD(record.end.registers.code_size),
+        FIELD(id),
+        FIELD(name),
+        FIELD(image),
+        FIELD(machine.format),
+        FIELD(machine.mode),
+        FIELD(machine.machine),
+        FIELD(machine.note),
+        FIELD(created_ns),
+        FIELD(started_ns),
+        FIELD(ended_ns),
+        FIELD(end.reason),
+        FIELD(end.message),
+        FIELD(end.registers.count),
+        FIELD(end.registers.rows[0].name),
+        FIELD(end.registers.code_size),
     };
 #undef FIELD
     struct vm_file *file = create(state, 7, CAPACITY);
-    unsigned char *bytes = (unsigned char *)file->header;
+    unsigned char *bytes = (unsigned char *)file->record;
 
-    register_dump_add(&file->header->record.end.registers, "rip", 0x1000);
+    register_dump_add(&file->record->end.registers, "rip", 0x1000);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        unsigned char kept[sizeof(file->header->record.end.message)];
+        unsigned char kept[sizeof(file->record->end.message)];
         struct vm_file *opened = NULL;
         struct error err;
 
         memcpy(kept, bytes + fields[i].offset, fields[i].size);
         memset(bytes + fields[i].offset, 0xff, fields[i].size);
-        if (vm_file_open(directory_of(state), 7, &opened, &err) != -EBADMSG)
+        if (view(state, 7, &opened, &err) != -EBADMSG)
             fail_msg("'%s' was taken for sound", fields[i].name);
         memcpy(bytes + fields[i].offset, kept, fields[i].size);
     }
@@ -478,20 +501,195 @@ static void record_with_a_field_that_cannot_be_is_refused(void **state)
     vm_file_free(file);
 }
 
+static void state_that_cannot_be_is_refused(void **state)
+{
+    struct vm_file *file = create(state, 7, CAPACITY);
+
+    atomic_store(file->state, (uint32_t)VM_STATE_COUNT);
+    assert_not_opened(state, 7, -EBADMSG, "it is damaged");
+    vm_file_free(file);
+}
+
+/* The writer goes on to write whatever it likes while the file is read. */
+static void what_becomes_nonsense_later_is_not_read(void **state)
+{
+    struct vm_file *file = create_printing(state, 7, 100), *viewed = reopen(state, 7);
+    char text[NOTE_TEXT_SIZE];
+    struct output_chunk chunk;
+    struct register_dump dump;
+    struct vm_record record;
+
+    memset(file->record->name, 'x', sizeof(file->record->name));
+    assert_int_equal(vm_file_read_record(viewed, 7, &record), -EBADMSG);
+    memset(file->stopped, 0xff, sizeof(*file->stopped));
+    vm_file_read_stopped(viewed, &dump);
+    assert_int_equal(dump.count, 0);
+    memset(file->ring_note, 0xff, sizeof(*file->ring_note));
+    vm_file_read_ring_note(viewed, text);
+    assert_int_equal(strlen(text), NOTE_TEXT_SIZE - 1);
+    atomic_store(file->state, 99);
+    assert_int_equal(vm_file_state(viewed), VM_STARTING);
+    for (uint64_t size = 0; size < 64; size++) {
+        atomic_store(&file->ring.state->size, size ? UINT64_C(1) << size : 0);
+        if (size < 15 || size > 16) /* what is in use, and what is mapped */
+            atomic_store(&file->ring.state->end, UINT64_MAX >> size);
+        (void)output_ring_first(&viewed->ring);
+        (void)output_ring_read(&viewed->ring, 0, text, sizeof(text), &chunk);
+    }
+    vm_file_free(viewed);
+    vm_file_free(file);
+}
+
+/* Sections. */
+
+/* A record as a later vmmd has it, with more at its end; and one as an earlier had it. */
+static void record_that_grew_or_is_shorter_is_read_as_far_as_both_know(void **state)
+{
+    struct vm_file *file = create(state, 7, CAPACITY), *viewed;
+    struct vm_file_section *section = &head_of(file)->sections[VM_FILE_RECORD - 1];
+    struct vm_record record;
+
+    assert_int_equal(section->tag, VM_FILE_RECORD);
+    file->record->cpus = 4;
+    guest_end_set(&file->record->end, GUEST_END_HALTED, 0, "the guest halted");
+    section->size += 8;
+    viewed = reopen(state, 7);
+    assert_int_equal(vm_file_read_record(viewed, 7, &record), 0);
+    assert_string_equal(record.end.message, "the guest halted");
+    vm_file_free(viewed);
+
+    section->size = offsetof(struct vm_record, end);
+    viewed = reopen(state, 7);
+    assert_int_equal(vm_file_read_record(viewed, 7, &record), 0);
+    assert_int_equal(record.cpus, 4);
+    assert_int_equal(record.end.reason, GUEST_END_NONE);
+    vm_file_free(viewed);
+    vm_file_free(file);
+}
+
+static void section_of_a_later_vmmd_is_passed_over(void **state)
+{
+    struct vm_file *file = create(state, 7, CAPACITY);
+    struct vm_file_head *head = head_of(file);
+
+    head->sections[head->section_count++] =
+        (struct vm_file_section){ .tag = 99, .offset = 3, .size = UINT64_MAX };
+    vm_file_free(reopen(state, 7));
+    vm_file_free(file);
+}
+
+static void table_of_sections_that_cannot_be_is_refused(void **state)
+{
+    static const struct {
+        uint32_t tag; /* whose section */
+        struct vm_file_section section;
+    } rows[] = {
+        { VM_FILE_LIVE, { VM_FILE_STATS, 0, 4096, sizeof(struct exit_stats) } }, /* twice */
+        { VM_FILE_LIVE, { VM_FILE_LIVE, 0, 400, 0 } },
+        { VM_FILE_LIVE, { VM_FILE_LIVE, 0, 400, 31 } },
+        { VM_FILE_LIVE, { VM_FILE_LIVE, 0, 404, 32 } },
+        { VM_FILE_RECORD, { VM_FILE_RECORD, 0, 8192, 1840 } }, /* in the ring */
+        { VM_FILE_RECORD, { VM_FILE_RECORD, 0, UINT64_MAX - 7, 1840 } },
+        { VM_FILE_RECORD, { VM_FILE_RECORD, 0, 664, UINT64_MAX } },
+        { VM_FILE_STATS, { VM_FILE_STATS, 0, UINT64_C(1) << 40, sizeof(struct exit_stats) } },
+        { VM_FILE_STATS, { 99, 0, 4096, sizeof(struct exit_stats) } }, /* none */
+        { VM_FILE_RING, { VM_FILE_RING, 0, 0, CAPACITY } },
+        { VM_FILE_RING, { VM_FILE_RING, 0, UINT64_C(1) << 40, CAPACITY } },
+        { VM_FILE_RING, { VM_FILE_RING, 0, 8192, CAPACITY / 2 } }, /* less than its capacity */
+        { VM_FILE_RING, { VM_FILE_RING, 0, 8192, UINT64_MAX } },
+    };
+    struct vm_file *file = create(state, 7, CAPACITY);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct vm_file_section *section = &head_of(file)->sections[rows[i].tag - 1];
+        struct vm_file_section kept = *section;
+        struct vm_file *opened;
+        struct error err;
+
+        *section = rows[i].section;
+        if (view(state, 7, &opened, &err) != -EBADMSG)
+            fail_msg("row %zu was taken for sound", i);
+        *section = kept;
+    }
+    head_of(file)->section_count = VM_FILE_SECTIONS_MAX + 1;
+    assert_not_opened(state, 7, -EBADMSG, "it is damaged");
+    head_of(file)->section_count = VM_FILE_TAG_COUNT - 1;
+    vm_file_free(reopen(state, 7));
+    vm_file_free(file);
+}
+
+/* As vmmd 0.1 wrote it: { magic, layout, state, ring state, ring note, POST codes, record }. */
+static void file_of_layout_2_is_read(void **state)
+{
+    const struct output_ring_state ring = { .capacity = CAPACITY,
+                                            .size = OUTPUT_RING_STEP,
+                                            .end = 3 };
+    const uint64_t magic = VM_FILE_MAGIC;
+    const uint32_t layout = 2, exited = VM_EXITED;
+    struct vm_record record = make_record(7), read;
+    struct vm_file *file;
+    int fd = make(state, 7);
+
+    guest_end_set(&record.end, GUEST_END_HALTED, 0, "the guest halted");
+    assert_int_equal(ftruncate(fd, FILE_SIZE), 0);
+    assert_int_equal(pwrite(fd, &magic, 8, 0), 8);
+    assert_int_equal(pwrite(fd, &layout, 4, 8), 4);
+    assert_int_equal(pwrite(fd, &exited, 4, 12), 4);
+    assert_int_equal(pwrite(fd, &ring, sizeof(ring), 16), sizeof(ring));
+    assert_int_equal(pwrite(fd, &record, sizeof(record), 248), sizeof(record));
+    assert_int_equal(pwrite(fd, "\0\1\2", 3, VM_FILE_RING_OFFSET), 3);
+
+    file = reopen(state, 7);
+    assert_int_equal(vm_file_state(file), VM_EXITED);
+    assert_int_equal(vm_file_read_record(file, 7, &read), 0);
+    assert_memory_equal(&read, &record, sizeof(read));
+    assert_output(file, 0, 3);
+    vm_file_free(file);
+
+    record.ended_ns = 1;
+    assert_int_equal(vm_file_write_end(fd, &record, VM_LOST), 0);
+    close(fd);
+    file = reopen(state, 7);
+    assert_int_equal(vm_file_state(file), VM_LOST);
+    assert_int_equal(vm_file_read_record(file, 7, &read), 0);
+    assert_int_equal(read.ended_ns, 1);
+    assert_output(file, 0, 3);
+    vm_file_free(file);
+}
+
+static void ending_is_written_into_a_file_that_nobody_writes_any_more(void **state)
+{
+    struct vm_file *file = create_printing(state, 7, 5);
+    struct vm_record record = make_record(7), read;
+    int fd = open_raw(state, "7.vm");
+
+    vm_file_free(file);
+    guest_end_set(&record.end, GUEST_END_DAEMON_LOST, 0, "gone");
+    assert_int_equal(vm_file_write_end(fd, &record, VM_LOST), 0);
+    file = reopen(state, 7);
+    assert_int_equal(vm_file_state(file), VM_LOST);
+    assert_int_equal(vm_file_read_record(file, 7, &read), 0);
+    assert_memory_equal(&read, &record, sizeof(read));
+    assert_output(file, 0, 5);
+    vm_file_free(file);
+    assert_int_equal(ftruncate(fd, 100), 0);
+    assert_int_equal(vm_file_write_end(fd, &record, VM_LOST), -EBADMSG);
+    close(fd);
+}
+
 /* What the daemon does with a file it has opened: nothing of it may lead anywhere else. */
 static void use(const struct vm_file *file)
 {
-    const struct vm_record *record = &file->header->record;
+    char text[NOTE_TEXT_SIZE];
+    struct register_dump dump;
     struct output_chunk chunk;
     unsigned char data[64];
 
-    assert_in_range(file->header->state, 0, VM_STATE_COUNT - 1);
-    assert_non_null(vm_state_to_string((enum vm_state)file->header->state));
-    assert_in_range(record->end.reason, 0, GUEST_END_COUNT - 1);
-    assert_non_null(guest_end_reason_to_string(record->end.reason));
-    assert_in_range(strlen(record->name), 0, sizeof(record->name) - 1);
-    assert_in_range(strlen(record->end.message), 0, sizeof(record->end.message) - 1);
-    assert_in_range(record->end.registers.count, 0, REGISTER_DUMP_MAX);
+    assert_non_null(vm_state_to_string(vm_file_state(file)));
+    vm_file_read_stopped(file, &dump);
+    assert_in_range(dump.count, 0, REGISTER_DUMP_MAX);
+    vm_file_read_ring_note(file, text);
+    assert_in_range(strlen(text), 0, NOTE_TEXT_SIZE - 1);
     assert_true(output_ring_first(&file->ring) <= output_ring_end(&file->ring));
     assert_int_equal(output_ring_read(&file->ring, 0, data, sizeof(data), &chunk), 0);
     assert_int_equal(
@@ -502,11 +700,11 @@ static void open_and_use(void *const *state, uint64_t id)
 {
     struct vm_file *file = NULL;
     struct error err;
-    int r = vm_file_open(directory_of(state), id, &file, &err);
+    int r = view(state, id, &file, &err);
 
     if (r == 0)
         use(file);
-    else
+    else if (r != -ENODATA)
         assert_int_equal(r, -EBADMSG);
     vm_file_free(file);
 }
@@ -514,14 +712,11 @@ static void open_and_use(void *const *state, uint64_t id)
 static void file_with_any_byte_changed_is_refused_or_safe_to_use(void **state)
 {
     static const unsigned char flips[] = { 0x01, 0x10, 0x80, 0xff };
-    struct vm_file *file;
-    unsigned char *bytes;
+    struct vm_file *file = create_printing(state, 7, CAPACITY + 1000);
+    unsigned char *bytes = file->map;
 
-    create_with_output(state, 7, CAPACITY + 1000);
-    file = reopen(state, 7);
-    bytes = (unsigned char *)file->header;
-    register_dump_add(&file->header->record.end.registers, "rip", 0x1000);
-    for (size_t i = 0; i < sizeof(*file->header); i++) {
+    register_dump_add(&file->record->end.registers, "rip", 0x1000);
+    for (size_t i = 0; i < VM_FILE_STATS_OFFSET; i++) {
         for (size_t n = 0; n < sizeof(flips); n++) {
             bytes[i] ^= flips[n];
             open_and_use(state, 7);
@@ -593,7 +788,7 @@ int main(void)
         directory_test(new_file_holds_the_record_in_state_starting),
         directory_test(new_file_belongs_to_its_owner_alone_and_takes_a_step_of_the_ring),
         directory_test(file_that_is_there_is_not_overwritten),
-        directory_test(full_disk_leaves_no_file_behind),
+        directory_test(full_disk_is_told_and_leaves_a_file_that_was_never_finished),
         directory_test(file_grows_with_its_ring),
         directory_test(ring_on_a_full_disk_keeps_the_size_it_has_and_the_log_says_so_once),
         directory_test(signal_while_the_ring_grows_is_no_full_disk),
@@ -611,6 +806,13 @@ int main(void)
         directory_test(file_under_another_id_is_refused),
         directory_test(ring_whose_counters_cannot_be_true_is_refused),
         directory_test(record_with_a_field_that_cannot_be_is_refused),
+        directory_test(state_that_cannot_be_is_refused),
+        directory_test(what_becomes_nonsense_later_is_not_read),
+        directory_test(record_that_grew_or_is_shorter_is_read_as_far_as_both_know),
+        directory_test(section_of_a_later_vmmd_is_passed_over),
+        directory_test(table_of_sections_that_cannot_be_is_refused),
+        directory_test(file_of_layout_2_is_read),
+        directory_test(ending_is_written_into_a_file_that_nobody_writes_any_more),
         directory_test(file_with_any_byte_changed_is_refused_or_safe_to_use),
         directory_test(removed_file_is_gone),
         directory_test(removed_file_that_is_mapped_can_be_used_on),
