@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/un.h>
 
-#include "rpc/server.h"
+#include "rpc/context.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "vm/registry.h"

@@ -199,7 +199,8 @@ static void raise_descriptor_limit(void)
 
 static bool is_idle(const struct daemon *daemon)
 {
-    return registry_counts(daemon->registry).threads == 0 && daemon->server.connection_count == 0;
+    return registry_counts(daemon->registry).threads == 0 &&
+           daemon->server.context.connection_count == 0;
 }
 
 static void on_idle(evutil_socket_t fd, short what, void *context)

@@ -115,7 +115,7 @@ static void close_fds_until(struct connection *connection, uint64_t offset)
 
     for (size_t i = 0; i < connection->fd_count; i++) {
         if (connection->fds[i].until <= offset)
-            closer_close(connection->server->closer, connection->fds[i].fd);
+            closer_close(connection->context->closer, connection->fds[i].fd);
         else
             connection->fds[kept++] = connection->fds[i];
     }
@@ -154,7 +154,7 @@ static void keep_fds(struct connection *connection, struct msghdr *message, uint
             if (connection->fd_count < PROTOCOL_FDS_MAX)
                 connection->fds[connection->fd_count++] = received;
             else
-                closer_close(connection->server->closer, received.fd);
+                closer_close(connection->context->closer, received.fd);
         }
     }
 }
@@ -304,7 +304,7 @@ static void watch_hangup(struct connection *connection)
     connection->hangup_fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
     if (connection->hangup_fd < 0)
         return; /* out of descriptors: found out when something is written to it */
-    connection->hangup = event_new(connection->server->base, connection->hangup_fd,
+    connection->hangup = event_new(connection->context->base, connection->hangup_fd,
                                    EV_CLOSED | EV_ET | EV_PERSIST, on_hangup, connection);
     if (connection->hangup)
         event_add(connection->hangup, NULL);
@@ -332,7 +332,7 @@ static enum read_result read_some(struct connection *connection)
         .msg_iov = &room,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
-        .msg_controllen = closer_is_full(connection->server->closer) ? 0 : sizeof(control.bytes),
+        .msg_controllen = closer_is_full(connection->context->closer) ? 0 : sizeof(control.bytes),
     };
     uint64_t offset;
     ssize_t n;
@@ -450,6 +450,7 @@ struct connection *connection_new(struct rpc_server *server, int fd)
         return NULL;
     }
     connection->server = server;
+    connection->context = &server->context;
     connection->fd = fd;
     connection->hangup_fd = -1;
     connection->next_subscription = 1;
@@ -458,14 +459,15 @@ struct connection *connection_new(struct rpc_server *server, int fd)
     line_buffer_init(&connection->lines, PROTOCOL_LINE_MAX);
     read_peer(fd, &connection->peer);
     list_append(&server->connections, &connection->link);
-    server->connection_count++;
+    server->context.connection_count++;
 
     connection->queue = evbuffer_new();
     connection->readable =
-        event_new(server->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
-    connection->writable = event_new(server->base, fd, EV_WRITE | EV_PERSIST, on_flush, connection);
-    connection->flush = event_new(server->base, -1, 0, on_flush, connection);
-    connection->again = event_new(server->base, -1, 0, on_again, connection);
+        event_new(server->context.base, fd, EV_READ | EV_PERSIST, on_readable, connection);
+    connection->writable =
+        event_new(server->context.base, fd, EV_WRITE | EV_PERSIST, on_flush, connection);
+    connection->flush = event_new(server->context.base, -1, 0, on_flush, connection);
+    connection->again = event_new(server->context.base, -1, 0, on_again, connection);
     if (!connection->queue || !connection->readable || !connection->writable ||
         !connection->flush || !connection->again || event_add(connection->readable, NULL) < 0) {
         connection_close(connection);
@@ -490,7 +492,7 @@ static void close_socket(struct connection *connection)
         return;
     }
     shutdown(connection->fd, SHUT_RDWR);
-    closer_close(connection->server->closer, TAKE_FD(connection->fd));
+    closer_close(connection->context->closer, TAKE_FD(connection->fd));
 }
 
 void connection_close(struct connection *connection)
@@ -512,7 +514,7 @@ void connection_close(struct connection *connection)
         rpc_batch_release(TAKE_PTR(connection->batch));
     list_remove(&connection->link);
     list_append(&connection->server->closed, &connection->link);
-    connection->server->connection_count--;
+    connection->context->connection_count--;
     event_active(connection->server->reap, EV_TIMEOUT, 0);
     if (connection->server->on_counts)
         connection->server->on_counts(connection->server->on_counts_context);

@@ -19,6 +19,7 @@ struct evbuffer;
 struct event;
 struct json_object;
 struct rpc_batch;
+struct rpc_context;
 struct rpc_server;
 struct subscription;
 
@@ -39,6 +40,7 @@ struct received_fd {
 struct connection {
     struct list link;
     struct rpc_server *server;
+    struct rpc_context *context;
     int fd; /* -1: closed */
     struct vm_peer peer;
     struct event *readable;

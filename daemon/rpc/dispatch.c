@@ -9,8 +9,8 @@
 #include "protocol/message.h"
 #include "rpc/call.h"
 #include "rpc/connection.h"
+#include "rpc/context.h"
 #include "rpc/method.h"
-#include "rpc/server.h"
 #include "util/cleanup.h"
 
 static const struct rpc_method methods[] = {
@@ -101,8 +101,8 @@ static void call_method(struct rpc_call *call, const struct message_request *req
     }
     call->table = method->params;
     call->params = json_object_get(request->params);
-    if (rpc_params_read(method->params, request->params, call->connection->server->registry, params,
-                        sizeof(params), &fault) < 0)
+    if (rpc_params_read(method->params, request->params, call->connection->context->registry,
+                        params, sizeof(params), &fault) < 0)
         fail_params(call, &fault);
     else
         method->call(call, params);

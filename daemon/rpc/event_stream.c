@@ -8,8 +8,8 @@
 
 #include "protocol/message.h"
 #include "rpc/connection.h"
+#include "rpc/context.h"
 #include "rpc/record_json.h"
-#include "rpc/server.h"
 #include "vm/vm.h"
 
 struct event_stream {
@@ -33,7 +33,7 @@ static struct json_object *state_params(const struct event_stream *stream, const
 
 static void disconnect(struct connection *connection)
 {
-    if (log_limit_allows(&connection->server->log_limit))
+    if (log_limit_allows(&connection->context->log_limit))
         log_warning("a client (uid %" PRIu32 ", pid %" PRId32
                     ") does not read its events: %zu bytes of them wait, disconnecting it",
                     connection->peer.uid, connection->peer.pid, connection->events_queued);
@@ -84,7 +84,7 @@ int event_stream_new(struct connection *connection, struct vm *vm, struct subscr
         stream->vm = vm_ref(vm);
         vm_observe(vm, &stream->observer);
     } else {
-        registry_observe(connection->server->registry, &stream->observer);
+        registry_observe(connection->context->registry, &stream->observer);
     }
     *ret = &stream->subscription;
     return 0;

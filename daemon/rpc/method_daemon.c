@@ -10,9 +10,9 @@
 #include "protocol/openrpc.h"
 #include "rpc/call.h"
 #include "rpc/connection.h"
+#include "rpc/context.h"
 #include "rpc/method.h"
 #include "rpc/record_json.h"
-#include "rpc/server.h"
 #include "util/clock.h"
 
 const struct rpc_param no_params[] = { RPC_PARAMS_END };
@@ -34,13 +34,13 @@ static struct json_object *kvm_json(const struct kvm_host *host)
     return object;
 }
 
-static struct json_object *limits_json(const struct rpc_server *server)
+static struct json_object *limits_json(const struct rpc_context *context)
 {
     struct json_object *object = json_object_new_object();
-    const struct vm_limits *limits = server->vm_limits;
+    const struct vm_limits *limits = context->vm_limits;
 
     add_number(object, "max-vms", limits->max_vms);
-    add_number(object, "max-connections", server->limits->max_connections);
+    add_number(object, "max-connections", context->limits->max_connections);
     add_number(object, "memory", limits->memory);
     add_number(object, "max-memory", limits->max_memory);
     add_number(object, "ring", limits->ring);
@@ -49,21 +49,21 @@ static struct json_object *limits_json(const struct rpc_server *server)
     return object;
 }
 
-static struct json_object *counts_json(const struct rpc_server *server)
+static struct json_object *counts_json(const struct rpc_context *context)
 {
-    struct registry_counts counts = registry_counts(server->registry);
+    struct registry_counts counts = registry_counts(context->registry);
     struct json_object *object = json_object_new_object();
 
     add_number(object, "vms_live", counts.live);
     add_number(object, "vms_ended", counts.ended);
-    add_number(object, "connections", server->connection_count);
-    add_number(object, "subscriptions", server->subscription_count);
+    add_number(object, "connections", context->connection_count);
+    add_number(object, "subscriptions", context->subscription_count);
     return object;
 }
 
 void method_daemon_info(struct rpc_call *call, const void *params)
 {
-    const struct rpc_server *server = call->connection->server;
+    const struct rpc_context *context = call->connection->context;
     struct json_object *info = json_object_new_object();
 
     (void)params;
@@ -72,13 +72,13 @@ void method_daemon_info(struct rpc_call *call, const void *params)
     json_object_object_add(info, "architecture", json_object_new_string(arch_name));
     add_number(info, "pid", (uint64_t)getpid());
     add_number(info, "uid", geteuid());
-    json_object_object_add(info, "started", time_json(server->started_ns));
-    add_number(info, "uptime_ns", (uint64_t)(clock_monotonic_ns() - server->started_mono_ns));
+    json_object_object_add(info, "started", time_json(context->started_ns));
+    add_number(info, "uptime_ns", (uint64_t)(clock_monotonic_ns() - context->started_mono_ns));
     json_object_object_add(info, "state_dir",
-                           json_object_new_string(registry_state_dir(server->registry)));
-    json_object_object_add(info, "kvm", kvm_json(server->host));
-    json_object_object_add(info, "limits", limits_json(server));
-    json_object_object_add(info, "counts", counts_json(server));
+                           json_object_new_string(registry_state_dir(context->registry)));
+    json_object_object_add(info, "kvm", kvm_json(context->host));
+    json_object_object_add(info, "limits", limits_json(context));
+    json_object_object_add(info, "counts", counts_json(context));
     rpc_call_answer(call, info);
 }
 

@@ -15,9 +15,9 @@
 #include "protocol/base64.h"
 #include "rpc/call.h"
 #include "rpc/connection.h"
+#include "rpc/context.h"
 #include "rpc/method.h"
 #include "rpc/record_json.h"
-#include "rpc/server.h"
 #include "rpc/vm_waiter.h"
 #include "util/cleanup.h"
 #include "util/closer.h"
@@ -255,9 +255,9 @@ void method_vm_start(struct rpc_call *call, const void *context)
     snprintf(config.name, sizeof(config.name), "%s", config.named ? params->name : "");
     r = take_sources(call, params, &config, &err);
     if (r == 0)
-        r = registry_start_vm(connection->server->registry, &config, &connection->peer, &vm, &err);
+        r = registry_start_vm(connection->context->registry, &config, &connection->peer, &vm, &err);
     if (r < 0) {
-        discard_config(connection->server->closer, &config);
+        discard_config(connection->context->closer, &config);
         rpc_call_fail_error(call, &err, NULL);
     } else {
         vm_waiter_start(call, vm, &until_started, UINT64_MAX);
@@ -398,7 +398,7 @@ void method_vm_list(struct rpc_call *call, const void *context)
     const struct list_params *params = context;
     struct json_object *records = json_object_new_array();
 
-    LIST_FOR_EACH(registry_vms(call->connection->server->registry), link) {
+    LIST_FOR_EACH(registry_vms(call->connection->context->registry), link) {
         const struct vm *vm = LIST_ENTRY(link, struct vm, link);
 
         if (params->all || !vm_state_is_terminal(vm->state))
@@ -426,7 +426,7 @@ void method_vm_remove(struct rpc_call *call, const void *context)
     const struct vm_only_params *params = context;
     struct error err;
 
-    if (registry_remove(call->connection->server->registry, params->vm, &err) < 0)
+    if (registry_remove(call->connection->context->registry, params->vm, &err) < 0)
         rpc_call_fail_error(call, &err, NULL);
     else
         rpc_call_answer(call, json_object_new_object());

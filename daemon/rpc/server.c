@@ -48,8 +48,8 @@ static void refuse(struct rpc_server *server, int fd)
 
     snprintf(why, sizeof(why),
              "vmmd has %zu connections, as many as the setting 'max-connections' allows",
-             server->connection_count);
-    if (log_limit_allows(&server->log_limit))
+             server->context.connection_count);
+    if (log_limit_allows(&server->context.log_limit))
         log_warning("%s, refusing another", why);
     message = message_new_error(NULL, RPC_LIMIT_REACHED, why, NULL);
     text = message_text(message, &length);
@@ -57,7 +57,7 @@ static void refuse(struct rpc_server *server, int fd)
         (void)send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     json_object_put(message);
     shutdown(fd, SHUT_RDWR);
-    closer_close(server->closer, fd); /* with what it may have sent already */
+    closer_close(server->context.closer, fd); /* with what it may have sent already */
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
@@ -70,7 +70,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         evconnlistener_disable(listener);
         event_add(server->accept_again, &next_turn);
     }
-    if (server->connection_count >= server->limits->max_connections) {
+    if (server->context.connection_count >= server->context.limits->max_connections) {
         refuse(server, fd);
         return;
     }
@@ -83,7 +83,7 @@ static void on_accept_error(struct evconnlistener *listener, void *context)
 {
     struct rpc_server *server = context;
 
-    if (log_limit_allows(&server->log_limit))
+    if (log_limit_allows(&server->context.log_limit))
         log_warning("cannot accept a connection: %s, pausing for a second", strerror(errno));
     evconnlistener_disable(listener);
     event_add(server->accept_again, &accept_pause);
@@ -102,14 +102,16 @@ int rpc_server_init(struct rpc_server *server, struct event_base *base, int list
                     const struct vm_limits *vm_limits, const struct rpc_limits *limits)
 {
     *server = (struct rpc_server){
-        .base = base,
-        .registry = registry,
-        .host = host,
-        .vm_limits = vm_limits,
-        .limits = limits,
-        .log_limit = { .burst = 10 },
-        .started_ns = clock_realtime_ns(),
-        .started_mono_ns = clock_monotonic_ns(),
+        .context = {
+            .base = base,
+            .registry = registry,
+            .host = host,
+            .vm_limits = vm_limits,
+            .limits = limits,
+            .log_limit = { .burst = 10 },
+            .started_ns = clock_realtime_ns(),
+            .started_mono_ns = clock_monotonic_ns(),
+        },
     };
     list_init(&server->connections);
     list_init(&server->closed);
@@ -119,11 +121,11 @@ int rpc_server_init(struct rpc_server *server, struct event_base *base, int list
         base, on_accept, server, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
     server->accept_again = event_new(base, -1, 0, on_accept_again, server);
     server->reap = event_new(base, -1, 0, on_reap, server);
-    if (closer_new(&server->closer) < 0)
-        server->closer = NULL;
+    if (closer_new(&server->context.closer) < 0)
+        server->context.closer = NULL;
     if (!server->listener)
         close(listen_fd);
-    if (!server->listener || !server->accept_again || !server->reap || !server->closer) {
+    if (!server->listener || !server->accept_again || !server->reap || !server->context.closer) {
         rpc_server_deinit(server);
         return -ENOMEM;
     }
@@ -157,7 +159,7 @@ int rpc_server_is_drained(const struct rpc_server *server)
 
 void rpc_server_deinit(struct rpc_server *server)
 {
-    if (!server->base)
+    if (!server->context.base)
         return;
     server->on_counts = NULL;
     while (!list_is_empty(&server->connections))
@@ -169,6 +171,6 @@ void rpc_server_deinit(struct rpc_server *server)
         event_free(server->accept_again);
     if (server->reap)
         event_free(server->reap);
-    closer_free(server->closer);
+    closer_free(server->context.closer);
     *server = (struct rpc_server){ 0 };
 }

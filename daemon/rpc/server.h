@@ -1,48 +1,23 @@
 /*
- * Server: the listening socket, its connections, and what their requests work on.
- *
- * Everything in rpc/ runs on the loop thread.
+ * Server: the listening socket and its connections.
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "kvm/kvm_host.h"
-#include "util/error.h"
+#include "rpc/context.h"
 #include "util/list.h"
-#include "util/log.h"
-#include "vm/registry.h"
 
-struct closer;
 struct event;
-struct event_base;
 struct evconnlistener;
 
-/* Settings that bound connections; they may change while the server runs. */
-struct rpc_limits {
-    uint64_t max_connections;
-};
-
 struct rpc_server {
-    struct event_base *base;
-    struct registry *registry;
-    const struct kvm_host *host;
-    const struct vm_limits *vm_limits;
-    const struct rpc_limits *limits;
+    struct rpc_context context;
     struct evconnlistener *listener;
-    struct closer *closer;      /* of what clients sent */
     struct event *accept_again; /* while accepting pauses */
     unsigned accepted;
     struct list connections;
     struct list closed; /* connections to be freed */
     struct event *reap;
-    size_t connection_count;
-    size_t subscription_count;
-    struct log_limit log_limit; /* for what clients can trigger at will */
-    int64_t started_ns;         /* realtime */
-    int64_t started_mono_ns;
-    void (*on_counts)(void *context); /* after connection_count changed; or NULL */
+    void (*on_counts)(void *context); /* after context.connection_count changed; or NULL */
     void *on_counts_context;
 };
 

@@ -7,7 +7,7 @@
 
 #include "rpc/call.h"
 #include "rpc/connection.h"
-#include "rpc/server.h"
+#include "rpc/context.h"
 
 int subscription_add(struct subscription *subscription, const struct subscription_kind *kind,
                      struct connection *connection, struct error *err)
@@ -21,7 +21,7 @@ int subscription_add(struct subscription *subscription, const struct subscriptio
     subscription->id = connection->next_subscription++;
     list_append(&connection->subscriptions, &subscription->link);
     connection->subscription_count++;
-    connection->server->subscription_count++;
+    connection->context->subscription_count++;
     return 0;
 }
 
@@ -43,7 +43,7 @@ void subscription_end(struct subscription *subscription)
 
     list_remove(&subscription->link);
     connection->subscription_count--;
-    connection->server->subscription_count--;
+    connection->context->subscription_count--;
     subscription->kind->free(subscription);
     connection_settle(connection);
 }
