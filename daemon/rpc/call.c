@@ -5,15 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <event2/buffer.h>
-
 #include "protocol/limits.h"
 #include "protocol/message.h"
+#include "rpc/batch.h"
 #include "rpc/connection.h"
 #include "rpc/param.h"
-
-/* What the answers of a connection's batches may come to, until they are whole. */
-#define BATCHED_MAX ((size_t)16 * 1024 * 1024)
 
 /* The one place where a module's errno becomes an error of the wire. */
 static const struct errno_row {
@@ -68,57 +64,19 @@ void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *
     call->context = context;
 }
 
-struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests)
-{
-    struct rpc_batch *batch = calloc(1, sizeof(*batch));
-
-    if (batch)
-        batch->answers = evbuffer_new();
-    if (!batch || !batch->answers) {
-        json_object_put(requests);
-        free(batch);
-        return NULL;
-    }
-    batch->connection = connection;
-    batch->requests = requests;
-    batch->pending = 1; /* rpc_batch_release() */
-    return batch;
-}
-
-/* One fewer to wait for; with the last, the answers go out: nothing at all if there are none. */
-void rpc_batch_release(struct rpc_batch *batch)
-{
-    if (--batch->pending > 0)
-        return;
-    batch->connection->batched -= batch->size;
-    if (evbuffer_get_length(batch->answers) > 0) {
-        evbuffer_add(batch->answers, "]\n", 2);
-        connection_send_text(batch->connection, evbuffer_pullup(batch->answers, -1),
-                             evbuffer_get_length(batch->answers));
-    }
-    evbuffer_free(batch->answers);
-    json_object_put(batch->requests);
-    free(batch);
-}
-
 /* Takes answer. */
 static void add_to_batch(struct rpc_call *call, struct json_object *answer)
 {
-    struct connection *connection = call->connection;
-    struct evbuffer *answers = call->batch->answers;
     size_t length;
     const char *text = message_text(answer, &length);
 
-    if (connection->batched + length > BATCHED_MAX) {
+    if (!rpc_batch_has_room(call->batch, length)) {
         json_object_put(answer);
         answer = message_new_error(json_object_get(call->id), RPC_ANSWER_TOO_LARGE,
                                    rpc_error_find(RPC_ANSWER_TOO_LARGE)->sentence, NULL);
         text = message_text(answer, &length);
     }
-    evbuffer_add(answers, evbuffer_get_length(answers) ? "," : "[", 1);
-    evbuffer_add(answers, text, length);
-    connection->batched += length;
-    call->batch->size += length;
+    rpc_batch_add(call->batch, text, length);
     json_object_put(answer);
 }
 

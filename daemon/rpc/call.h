@@ -2,8 +2,7 @@
  * Call: one request being answered, now or later. Who has the call owes it exactly one
  * rpc_call_answer() or rpc_call_fail*(), which free it.
  *
- * The answer of a request goes out by itself; those of a batch go out together, when the last is
- * there (JSON-RPC 2.0 section 6).
+ * The answer of a request goes out by itself; those of a batch go out together (rpc/batch.h).
  */
 #pragma once
 
@@ -15,18 +14,9 @@
 #include "util/list.h"
 
 struct connection;
-struct evbuffer;
 struct json_object;
+struct rpc_batch;
 struct rpc_param;
-
-struct rpc_batch {
-    struct connection *connection;
-    struct json_object *requests; /* owned */
-    size_t next;                  /* of the requests, to be made */
-    struct evbuffer *answers;     /* "[{...},{...}" */
-    size_t size;                  /* what it adds to connection->batched */
-    unsigned pending;
-};
 
 struct rpc_call {
     struct list link; /* among the connection's */
@@ -61,10 +51,3 @@ void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, struct json_
 /* The error of the table that err->code stands for, with the parameter that err is about and its
  * value. data: taken; or NULL. */
 void rpc_call_fail_error(struct rpc_call *call, const struct error *err, struct json_object *data);
-
-/* A batch that waits for `pending` calls and for rpc_batch_release(). Takes requests, an array.
- * Errors: NULL. */
-struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests);
-
-/* All calls of the batch have been made, or will not be. */
-void rpc_batch_release(struct rpc_batch *batch);

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "protocol/message.h"
+#include "rpc/batch.h"
 #include "rpc/call.h"
 #include "rpc/dispatch.h"
 #include "rpc/server.h"

@@ -7,6 +7,7 @@
 
 #include "protocol/limits.h"
 #include "protocol/message.h"
+#include "rpc/batch.h"
 #include "rpc/call.h"
 #include "rpc/connection.h"
 #include "rpc/context.h"

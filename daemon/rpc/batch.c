@@ -1,0 +1,57 @@
+#include "rpc/batch.h"
+
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+#include <json-c/json.h>
+
+#include "rpc/connection.h"
+
+/* What the answers of a connection's batches may come to, until they are whole. */
+#define BATCHED_MAX ((size_t)16 * 1024 * 1024)
+
+struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests)
+{
+    struct rpc_batch *batch = calloc(1, sizeof(*batch));
+
+    if (batch)
+        batch->answers = evbuffer_new();
+    if (!batch || !batch->answers) {
+        json_object_put(requests);
+        free(batch);
+        return NULL;
+    }
+    batch->connection = connection;
+    batch->requests = requests;
+    batch->pending = 1; /* rpc_batch_release() */
+    return batch;
+}
+
+bool rpc_batch_has_room(const struct rpc_batch *batch, size_t length)
+{
+    return batch->connection->batched + length <= BATCHED_MAX;
+}
+
+void rpc_batch_add(struct rpc_batch *batch, const char *text, size_t length)
+{
+    evbuffer_add(batch->answers, evbuffer_get_length(batch->answers) ? "," : "[", 1);
+    evbuffer_add(batch->answers, text, length);
+    batch->connection->batched += length;
+    batch->size += length;
+}
+
+/* One fewer to wait for; with the last, the answers go out: nothing at all if there are none. */
+void rpc_batch_release(struct rpc_batch *batch)
+{
+    if (--batch->pending > 0)
+        return;
+    batch->connection->batched -= batch->size;
+    if (evbuffer_get_length(batch->answers) > 0) {
+        evbuffer_add(batch->answers, "]\n", 2);
+        connection_send_text(batch->connection, evbuffer_pullup(batch->answers, -1),
+                             evbuffer_get_length(batch->answers));
+    }
+    evbuffer_free(batch->answers);
+    json_object_put(batch->requests);
+    free(batch);
+}

@@ -1,0 +1,34 @@
+/*
+ * Batch: several requests in a line. Their answers go out together, when the last is there
+ * (JSON-RPC 2.0 section 6).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct connection;
+struct evbuffer;
+struct json_object;
+
+struct rpc_batch {
+    struct connection *connection;
+    struct json_object *requests; /* owned */
+    size_t next;                  /* of the requests, to be made */
+    struct evbuffer *answers;     /* "[{...},{...}" */
+    size_t size;                  /* what it adds to connection->batched */
+    unsigned pending;
+};
+
+/* A batch that waits for `pending` calls and for rpc_batch_release(). Takes requests, an array.
+ * Errors: NULL. */
+struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests);
+
+/* Whether an answer of length bytes is within what a connection's batches may hold. */
+bool rpc_batch_has_room(const struct rpc_batch *batch, size_t length);
+
+/* Adds the answer of a call. */
+void rpc_batch_add(struct rpc_batch *batch, const char *text, size_t length);
+
+/* A call was answered; or all calls of the batch have been made, or will not be. */
+void rpc_batch_release(struct rpc_batch *batch);
