@@ -5,12 +5,12 @@
 #include <event2/buffer.h>
 #include <json-c/json.h>
 
-#include "rpc/connection.h"
+#include "rpc/peer.h"
 
-/* What the answers of a connection's batches may come to, until they are whole. */
+/* What the answers of a peer's batches may come to, until they are whole. */
 #define BATCHED_MAX ((size_t)16 * 1024 * 1024)
 
-struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests)
+struct rpc_batch *rpc_batch_new(struct peer *peer, struct json_object *requests)
 {
     struct rpc_batch *batch = calloc(1, sizeof(*batch));
 
@@ -21,7 +21,7 @@ struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_objec
         free(batch);
         return NULL;
     }
-    batch->connection = connection;
+    batch->peer = peer;
     batch->requests = requests;
     batch->pending = 1; /* rpc_batch_release() */
     return batch;
@@ -29,14 +29,14 @@ struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_objec
 
 bool rpc_batch_has_room(const struct rpc_batch *batch, size_t length)
 {
-    return batch->connection->batched + length <= BATCHED_MAX;
+    return batch->peer->batched + length <= BATCHED_MAX;
 }
 
 void rpc_batch_add(struct rpc_batch *batch, const char *text, size_t length)
 {
     evbuffer_add(batch->answers, evbuffer_get_length(batch->answers) ? "," : "[", 1);
     evbuffer_add(batch->answers, text, length);
-    batch->connection->batched += length;
+    batch->peer->batched += length;
     batch->size += length;
 }
 
@@ -45,11 +45,11 @@ void rpc_batch_release(struct rpc_batch *batch)
 {
     if (--batch->pending > 0)
         return;
-    batch->connection->batched -= batch->size;
+    batch->peer->batched -= batch->size;
     if (evbuffer_get_length(batch->answers) > 0) {
         evbuffer_add(batch->answers, "]\n", 2);
-        connection_send_text(batch->connection, evbuffer_pullup(batch->answers, -1),
-                             evbuffer_get_length(batch->answers));
+        connection_send(&batch->peer->connection, evbuffer_pullup(batch->answers, -1),
+                        evbuffer_get_length(batch->answers));
     }
     evbuffer_free(batch->answers);
     json_object_put(batch->requests);

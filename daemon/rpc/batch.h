@@ -7,24 +7,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct connection;
 struct evbuffer;
 struct json_object;
+struct peer;
 
 struct rpc_batch {
-    struct connection *connection;
+    struct peer *peer;
     struct json_object *requests; /* owned */
     size_t next;                  /* of the requests, to be made */
     struct evbuffer *answers;     /* "[{...},{...}" */
-    size_t size;                  /* what it adds to connection->batched */
+    size_t size;                  /* what it adds to peer->batched */
     unsigned pending;
 };
 
 /* A batch that waits for `pending` calls and for rpc_batch_release(). Takes requests, an array.
  * Errors: NULL. */
-struct rpc_batch *rpc_batch_new(struct connection *connection, struct json_object *requests);
+struct rpc_batch *rpc_batch_new(struct peer *peer, struct json_object *requests);
 
-/* Whether an answer of length bytes is within what a connection's batches may hold. */
+/* Whether an answer of length bytes is within what a peer's batches may hold. */
 bool rpc_batch_has_room(const struct rpc_batch *batch, size_t length);
 
 /* Adds the answer of a call. */

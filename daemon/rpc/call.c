@@ -8,7 +8,6 @@
 #include "protocol/limits.h"
 #include "protocol/message.h"
 #include "rpc/batch.h"
-#include "rpc/connection.h"
 #include "rpc/param.h"
 
 /* The one place where a module's errno becomes an error of the wire. */
@@ -33,8 +32,8 @@ static enum rpc_error_code code_of(int error)
     return RPC_INTERNAL_ERROR;
 }
 
-struct rpc_call *rpc_call_new(struct connection *connection, struct json_object *id,
-                              bool is_notification, struct rpc_batch *batch)
+struct rpc_call *rpc_call_new(struct peer *peer, struct json_object *id, bool is_notification,
+                              struct rpc_batch *batch)
 {
     struct rpc_call *call = calloc(1, sizeof(*call));
 
@@ -42,26 +41,25 @@ struct rpc_call *rpc_call_new(struct connection *connection, struct json_object 
         json_object_put(id);
         return NULL;
     }
-    call->connection = connection;
+    call->peer = peer;
     call->id = id;
     call->is_notification = is_notification;
     call->batch = batch;
     if (batch)
         batch->pending++;
-    list_append(&connection->calls, &call->link);
-    connection->call_count++;
+    peer_add_call(peer, &call->waiting);
     return call;
 }
 
 bool rpc_call_is_unheard(const struct rpc_call *call)
 {
-    return call->is_notification || call->connection->deaf;
+    return call->is_notification || connection_is_deaf(&call->peer->connection);
 }
 
 void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *context)
 {
-    call->cancel = fn;
-    call->context = context;
+    call->waiting.cancel = fn;
+    call->waiting.context = context;
 }
 
 /* Takes answer. */
@@ -83,22 +81,21 @@ static void add_to_batch(struct rpc_call *call, struct json_object *answer)
 /* Takes answer; frees call. */
 static void finish(struct rpc_call *call, struct json_object *answer)
 {
-    struct connection *connection = call->connection;
+    struct peer *peer = call->peer;
 
-    list_remove(&call->link);
-    connection->call_count--;
+    peer_remove_call(peer, &call->waiting);
     if (rpc_call_is_unheard(call))
         json_object_put(answer);
     else if (call->batch)
         add_to_batch(call, answer);
     else
-        connection_send(connection, answer);
+        peer_send(peer, answer);
     if (call->batch)
         rpc_batch_release(call->batch);
     json_object_put(call->id);
     json_object_put(call->params);
     free(call);
-    connection_settle(connection);
+    connection_settle(&peer->connection);
 }
 
 void rpc_call_answer(struct rpc_call *call, struct json_object *result)

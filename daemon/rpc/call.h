@@ -10,35 +10,32 @@
 #include <stddef.h>
 
 #include "protocol/rpc_error.h"
+#include "rpc/peer.h"
 #include "util/error.h"
-#include "util/list.h"
 
-struct connection;
 struct json_object;
 struct rpc_batch;
 struct rpc_param;
 
 struct rpc_call {
-    struct list link; /* among the connection's */
-    struct connection *connection;
+    struct peer_call waiting; /* its client waits for it */
+    struct peer *peer;
     struct json_object *id;        /* owned */
     bool is_notification;          /* nothing is sent for it */
     const struct rpc_param *table; /* of its method; NULL before that is known */
     struct json_object *params;    /* owned; NULL: none */
     struct rpc_batch *batch;
-    void (*cancel)(
-        void *context); /* the client is gone; to answer is still owed, and goes nowhere */
-    void *context;
 };
 
-/* A call of the connection; id is taken. batch: or NULL. Errors: NULL, out of memory. */
-struct rpc_call *rpc_call_new(struct connection *connection, struct json_object *id,
-                              bool is_notification, struct rpc_batch *batch);
+/* A call of the peer; id is taken. batch: or NULL. Errors: NULL, out of memory. */
+struct rpc_call *rpc_call_new(struct peer *peer, struct json_object *id, bool is_notification,
+                              struct rpc_batch *batch);
 
 /* Whether nobody gets the answer: then there is no need to wait for it, or to look it up. */
 bool rpc_call_is_unheard(const struct rpc_call *call);
 
-/* Until the call is answered, fn(context) is called if its client goes. */
+/* Until the call is answered, fn(context) is called if its client goes: to answer is still owed,
+ * and goes nowhere. */
 void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *context);
 
 /* Takes result. */

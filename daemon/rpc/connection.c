@@ -11,12 +11,6 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
-#include "protocol/message.h"
-#include "rpc/batch.h"
-#include "rpc/call.h"
-#include "rpc/dispatch.h"
-#include "rpc/server.h"
-#include "rpc/subscription.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/closer.h"
@@ -32,30 +26,6 @@ enum { SENT_FDS_MAX = 253 };
 /* Its part in writing: each of them takes 128 pieces of the queue, and an event is one. */
 enum { WRITES_PER_TURN = 8 };
 
-static void read_peer(int fd, struct vm_peer *ret)
-{
-    struct ucred credentials;
-    socklen_t size = sizeof(credentials);
-
-    *ret = (struct vm_peer){ .uid = (uint32_t)-1, .gid = (uint32_t)-1 };
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
-        *ret = (struct vm_peer){ .uid = credentials.uid,
-                                 .gid = credentials.gid,
-                                 .pid = credentials.pid };
-}
-
-void connection_send(struct connection *connection, struct json_object *message)
-{
-    size_t length;
-    const char *text = message_text(message, &length);
-
-    if (text) {
-        connection_send_text(connection, text, length);
-        connection_send_text(connection, "\n", 1);
-    }
-    json_object_put(message);
-}
-
 /* Whether what is sent can still come to the client. */
 static bool is_reached(const struct connection *connection)
 {
@@ -69,43 +39,53 @@ static void want_flush(struct connection *connection)
         event_active(connection->flush, EV_WRITE, 0);
 }
 
-void connection_send_text(struct connection *connection, const void *text, size_t size)
+void connection_send(struct connection *connection, const void *bytes, size_t size)
 {
     if (!is_reached(connection))
         return;
-    evbuffer_add(connection->queue, text, size);
+    evbuffer_add(connection->queue, bytes, size);
     want_flush(connection);
 }
 
 /* The queue has let go of an event: of the last of its bytes. */
-static void forget_event(const void *text, size_t size, void *context)
+static void forget_event(const void *bytes, size_t size, void *context)
 {
     struct connection *connection = context;
 
     connection->events_queued -= size;
-    free((void *)text);
+    free((void *)bytes);
 }
 
-void connection_send_event(struct connection *connection, struct json_object *message)
+void connection_send_event(struct connection *connection, char *bytes, size_t size)
 {
-    size_t length;
-    const char *text = message_text(message, &length);
-    char *line = text && is_reached(connection) ? malloc(length + 1) : NULL;
-
-    if (line) {
-        memcpy(line, text, length);
-        line[length++] = '\n';
-        connection->events_queued += length;
-        if (evbuffer_add_reference(connection->queue, line, length, forget_event, connection) < 0)
-            forget_event(line, length, connection);
-        want_flush(connection);
+    if (!is_reached(connection)) {
+        free(bytes);
+        return;
     }
-    json_object_put(message);
+    connection->events_queued += size;
+    if (evbuffer_add_reference(connection->queue, bytes, size, forget_event, connection) < 0)
+        forget_event(bytes, size, connection);
+    want_flush(connection);
 }
 
 size_t connection_queued(const struct connection *connection)
 {
     return evbuffer_get_length(connection->queue);
+}
+
+size_t connection_events_queued(const struct connection *connection)
+{
+    return connection->events_queued;
+}
+
+bool connection_is_deaf(const struct connection *connection)
+{
+    return connection->deaf;
+}
+
+bool connection_is_doomed(const struct connection *connection)
+{
+    return connection->doomed;
 }
 
 /* Descriptors. */
@@ -116,7 +96,7 @@ static void close_fds_until(struct connection *connection, uint64_t offset)
 
     for (size_t i = 0; i < connection->fd_count; i++) {
         if (connection->fds[i].until <= offset)
-            closer_close(connection->context->closer, connection->fds[i].fd);
+            closer_close(connection->closer, connection->fds[i].fd);
         else
             connection->fds[kept++] = connection->fds[i];
     }
@@ -155,7 +135,7 @@ static void keep_fds(struct connection *connection, struct msghdr *message, uint
             if (connection->fd_count < PROTOCOL_FDS_MAX)
                 connection->fds[connection->fd_count++] = received;
             else
-                closer_close(connection->context->closer, received.fd);
+                closer_close(connection->closer, received.fd);
         }
     }
 }
@@ -167,38 +147,28 @@ static bool is_blocked(const struct connection *connection)
     return connection_queued(connection) > CONNECTION_QUEUE_HIGH;
 }
 
-static void handle_line(struct connection *connection, const struct line *line)
+bool connection_next_line(struct connection *connection, struct line *ret)
 {
-    close_fds_until(connection, line->offset); /* of what was skipped before it */
-    if (line->kind == LINE_TOO_LONG)
-        dispatch_refuse_line(connection, PROTOCOL_LINE_MAX);
-    else if (line->length > 0)
-        dispatch_line(connection, line->text, line->length);
+    struct line line = line_buffer_next(&connection->lines);
+
+    if (line.kind == LINE_NONE && connection->half_closed)
+        line = line_buffer_last(&connection->lines);
+    if (line.kind == LINE_NONE)
+        return false;
+    close_fds_until(connection, line.offset); /* of what was skipped before it */
+    *ret = line;
+    return true;
+}
+
+void connection_end_line(struct connection *connection)
+{
+    close_fds_until(connection, connection->lines.offset);
 }
 
 /* Some requests wait for the next turn. */
 static bool has_requests_left(const struct connection *connection)
 {
     return event_pending(connection->again, EV_TIMEOUT, NULL);
-}
-
-/* Makes the next request, in a line or of a batch; false: there is none. */
-static bool handle_next(struct connection *connection)
-{
-    if (connection->batch) {
-        dispatch_next_of_batch(connection);
-    } else {
-        struct line line = line_buffer_next(&connection->lines);
-
-        if (line.kind == LINE_NONE && connection->half_closed)
-            line = line_buffer_last(&connection->lines);
-        if (line.kind == LINE_NONE)
-            return false;
-        handle_line(connection, &line);
-    }
-    if (!connection->batch)
-        close_fds_until(connection, connection->lines.offset); /* nobody has asked for them */
-    return true;
 }
 
 /* Handles requests until there is none, the client has to read first, or its turn is over (true).
@@ -210,7 +180,7 @@ static bool take_turn(struct connection *connection)
 
     connection->busy = true;
     while (!connection->doomed && !is_blocked(connection) && !over) {
-        if (!handle_next(connection))
+        if (!connection->owner.work(connection->owner.context))
             break;
         over = clock_monotonic_ns() >= end;
     }
@@ -248,18 +218,6 @@ static void watch_writable(struct connection *connection)
         event_del(connection->writable);
 }
 
-/* Ends what waits to tell the client something. */
-static void end_waiting(struct connection *connection)
-{
-    while (!list_is_empty(&connection->subscriptions))
-        subscription_end(LIST_ENTRY(connection->subscriptions.next, struct subscription, link));
-    while (!list_is_empty(&connection->calls)) {
-        struct rpc_call *call = LIST_ENTRY(connection->calls.next, struct rpc_call, link);
-
-        call->cancel(call->context); /* only calls that wait are still there */
-    }
-}
-
 /* Nobody is there to be answered. What was asked for is done all the same: it may have been asked
  * for, and the client gone, before vmmd had a chance to read. */
 static void deafen(struct connection *connection)
@@ -268,7 +226,7 @@ static void deafen(struct connection *connection)
         return;
     connection->deaf = true;
     connection->busy = true;
-    end_waiting(connection);
+    connection->owner.deaf(connection->owner.context);
     connection->busy = false;
     evbuffer_drain(connection->queue, connection_queued(connection));
     watch_writable(connection);
@@ -305,7 +263,7 @@ static void watch_hangup(struct connection *connection)
     connection->hangup_fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
     if (connection->hangup_fd < 0)
         return; /* out of descriptors: found out when something is written to it */
-    connection->hangup = event_new(connection->context->base, connection->hangup_fd,
+    connection->hangup = event_new(connection->base, connection->hangup_fd,
                                    EV_CLOSED | EV_ET | EV_PERSIST, on_hangup, connection);
     if (connection->hangup)
         event_add(connection->hangup, NULL);
@@ -333,7 +291,7 @@ static enum read_result read_some(struct connection *connection)
         .msg_iov = &room,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
-        .msg_controllen = closer_is_full(connection->context->closer) ? 0 : sizeof(control.bytes),
+        .msg_controllen = closer_is_full(connection->closer) ? 0 : sizeof(control.bytes),
     };
     uint64_t offset;
     ssize_t n;
@@ -374,29 +332,18 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 /* Writing. */
 
-static void top_up_streams(struct connection *connection)
+static void tell_of_room(struct connection *connection)
 {
-    struct list waiting; /* as in vm_observers_notify(): each may end itself */
-
     connection->busy = true;
-    list_init(&waiting);
-    list_move_all(&connection->subscriptions, &waiting);
-    while (!list_is_empty(&waiting)) {
-        struct subscription *subscription = LIST_ENTRY(waiting.next, struct subscription, link);
-
-        list_remove(&subscription->link);
-        list_append(&connection->subscriptions, &subscription->link);
-        if (subscription->kind->top_up)
-            subscription->kind->top_up(subscription);
-    }
+    connection->owner.room(connection->owner.context);
     connection->busy = false;
 }
 
-/* The client has read: streams and requests that waited for that go on. */
+/* The client has read: what waited for that goes on. */
 static void resume(struct connection *connection)
 {
     if (connection_queued(connection) < CONNECTION_QUEUE_LOW)
-        top_up_streams(connection);
+        tell_of_room(connection);
     if (!is_blocked(connection))
         go_on(connection);
 }
@@ -434,47 +381,12 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
 
 void connection_settle(struct connection *connection)
 {
-    bool owed = connection->call_count > 0 || connection_queued(connection) > 0 ||
-                connection->subscription_count > 0;
+    bool owed =
+        connection_queued(connection) > 0 || connection->owner.is_owed(connection->owner.context);
 
     if (connection->fd >= 0 && !connection->busy && connection->half_closed &&
         !has_requests_left(connection) && (connection->deaf || !owed))
         connection_close(connection);
-}
-
-struct connection *connection_new(struct rpc_server *server, int fd)
-{
-    struct connection *connection = calloc(1, sizeof(*connection));
-
-    if (!connection) {
-        close(fd);
-        return NULL;
-    }
-    connection->server = server;
-    connection->context = &server->context;
-    connection->fd = fd;
-    connection->hangup_fd = -1;
-    connection->next_subscription = 1;
-    list_init(&connection->calls);
-    list_init(&connection->subscriptions);
-    line_buffer_init(&connection->lines, PROTOCOL_LINE_MAX);
-    read_peer(fd, &connection->peer);
-    list_append(&server->connections, &connection->link);
-    server->context.connection_count++;
-
-    connection->queue = evbuffer_new();
-    connection->readable =
-        event_new(server->context.base, fd, EV_READ | EV_PERSIST, on_readable, connection);
-    connection->writable =
-        event_new(server->context.base, fd, EV_WRITE | EV_PERSIST, on_flush, connection);
-    connection->flush = event_new(server->context.base, -1, 0, on_flush, connection);
-    connection->again = event_new(server->context.base, -1, 0, on_again, connection);
-    if (!connection->queue || !connection->readable || !connection->writable ||
-        !connection->flush || !connection->again || event_add(connection->readable, NULL) < 0) {
-        connection_close(connection);
-        return NULL;
-    }
-    return connection;
 }
 
 static void free_event(struct event **event)
@@ -493,32 +405,54 @@ static void close_socket(struct connection *connection)
         return;
     }
     shutdown(connection->fd, SHUT_RDWR);
-    closer_close(connection->context->closer, TAKE_FD(connection->fd));
+    closer_close(connection->closer, TAKE_FD(connection->fd));
+}
+
+static void free_events(struct connection *connection)
+{
+    free_event(&connection->readable);
+    free_event(&connection->writable);
+    free_event(&connection->hangup);
+    free_event(&connection->flush);
+    free_event(&connection->again);
+}
+
+int connection_init(struct connection *connection, struct event_base *base, struct closer *closer,
+                    int fd, const struct connection_owner *owner)
+{
+    *connection = (struct connection){
+        .owner = *owner,
+        .base = base,
+        .closer = closer,
+        .fd = fd,
+        .hangup_fd = -1,
+    };
+    line_buffer_init(&connection->lines, PROTOCOL_LINE_MAX);
+    connection->queue = evbuffer_new();
+    connection->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, connection);
+    connection->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_flush, connection);
+    connection->flush = event_new(base, -1, 0, on_flush, connection);
+    connection->again = event_new(base, -1, 0, on_again, connection);
+    if (!connection->queue || !connection->readable || !connection->writable ||
+        !connection->flush || !connection->again || event_add(connection->readable, NULL) < 0) {
+        free_events(connection);
+        close_socket(connection);
+        connection_deinit(connection);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 void connection_close(struct connection *connection)
 {
     if (connection->fd < 0)
         return;
-    free_event(&connection->readable);
-    free_event(&connection->writable);
-    free_event(&connection->hangup);
-    free_event(&connection->flush);
-    free_event(&connection->again);
+    free_events(connection);
     if (connection->hangup_fd >= 0)
         close(TAKE_FD(connection->hangup_fd));
     close_socket(connection);
     close_fds_until(connection, UINT64_MAX);
-
-    end_waiting(connection);
-    if (connection->batch)
-        rpc_batch_release(TAKE_PTR(connection->batch));
-    list_remove(&connection->link);
-    list_append(&connection->server->closed, &connection->link);
-    connection->context->connection_count--;
-    event_active(connection->server->reap, EV_TIMEOUT, 0);
-    if (connection->server->on_counts)
-        connection->server->on_counts(connection->server->on_counts_context);
+    connection->owner.closed(connection->owner.context);
 }
 
 void connection_drop(struct connection *connection)
@@ -529,11 +463,9 @@ void connection_drop(struct connection *connection)
     event_active(connection->flush, EV_WRITE, 0);
 }
 
-void connection_free(struct connection *connection)
+void connection_deinit(struct connection *connection)
 {
-    list_remove(&connection->link);
     line_buffer_deinit(&connection->lines);
     if (connection->queue)
         evbuffer_free(connection->queue);
-    free(connection);
 }

@@ -1,8 +1,11 @@
 /*
- * Connection: one client. Lines in, messages out, never more in memory than bounds allow.
+ * Connection: the socket of one client. Lines and descriptors come in, bytes go out, and never more
+ * of them are in memory than bounds allow.
  *
  * A client that does not read has its requests left unread in turn, once QUEUE_HIGH bytes wait for
- * it; streams of output wait in the VM's ring meanwhile (rpc/output_stream.h).
+ * it. What the lines say, and what it is that is sent, is its owner's.
+ *
+ * Loop thread, as is everything in rpc/.
  */
 #pragma once
 
@@ -12,23 +15,26 @@
 
 #include "protocol/limits.h"
 #include "protocol/line_buffer.h"
-#include "shared/vm_record.h"
-#include "util/list.h"
 
+struct closer;
 struct evbuffer;
 struct event;
-struct json_object;
-struct rpc_batch;
-struct rpc_context;
-struct rpc_server;
-struct subscription;
+struct event_base;
 
 enum {
-    CONNECTION_QUEUE_LOW = 64 * 1024,    /* bytes; below this, streams are topped up */
+    CONNECTION_QUEUE_LOW = 64 * 1024,    /* bytes; below this, there is room */
     CONNECTION_QUEUE_HIGH = 1024 * 1024, /* above this, no request is read */
     CONNECTION_EVENTS_MAX = 1024 * 1024, /* bytes of events; above this, it is disconnected */
-    CONNECTION_CALLS_MAX = 1024,         /* requests not answered yet */
-    CONNECTION_SUBSCRIPTIONS_MAX = 256,
+};
+
+/* Whose connection it is. It is not closed for idleness while one of these runs. */
+struct connection_owner {
+    bool (*work)(void *context);          /* makes one request; false: there is none to make */
+    void (*room)(void *context);          /* the client has read: there is room for more */
+    void (*deaf)(void *context);          /* the client reads no more: nothing can be sent to it */
+    bool (*is_owed)(const void *context); /* something is still to be sent to the client */
+    void (*closed)(void *context);        /* the last: only connection_deinit() is left to do */
+    void *context;
 };
 
 /* A descriptor that came in, for a line that begins before `until` in the stream. */
@@ -38,11 +44,10 @@ struct received_fd {
 };
 
 struct connection {
-    struct list link;
-    struct rpc_server *server;
-    struct rpc_context *context;
+    struct connection_owner owner;
+    struct event_base *base;
+    struct closer *closer;
     int fd; /* -1: closed */
-    struct vm_peer peer;
     struct event *readable;
     struct event *writable;
     struct event *hangup; /* on hangup_fd: the peer of a half-closed connection is gone */
@@ -50,51 +55,58 @@ struct connection {
     struct event *flush; /* made active by the first message of a turn */
     struct event *again; /* its requests go on in the next turn */
     struct line_buffer lines;
-    struct rpc_batch *batch; /* some of its requests have not been made yet; or NULL */
     struct received_fd fds[PROTOCOL_FDS_MAX];
     size_t fd_count;
     struct evbuffer *queue;
     size_t events_queued; /* bytes of it that are events */
-    size_t batched;       /* bytes of answers that wait for the rest of their batch */
-    struct list calls;    /* rpc_call.link */
-    size_t call_count;
-    struct list subscriptions; /* subscription.link */
-    size_t subscription_count;
-    uint64_t next_subscription;
-    bool half_closed; /* the client sends no more, but may read */
-    bool deaf;        /* the client reads no more; what it asked for is done all the same */
-    bool busy;        /* in the middle of its lines or streams: not to be closed for idleness */
-    bool writing;     /* `writable` is added */
-    bool doomed;      /* closed when the loop comes to it: see connection_drop() */
+    bool half_closed;     /* the client sends no more, but may read */
+    bool deaf;            /* the client reads no more; what it asked for is done all the same */
+    bool busy;            /* its owner is at work: not to be closed for idleness */
+    bool writing;         /* `writable` is added */
+    bool doomed;          /* closed when the loop comes to it: see connection_drop() */
 };
 
-/* Takes fd, nonblocking. Errors: NULL, out of memory. */
-struct connection *connection_new(struct rpc_server *server, int fd);
+/* Takes fd, nonblocking. base and closer must outlive the connection, which must not move. Errors:
+ * -ENOMEM; nothing to deinit then. */
+int connection_init(struct connection *connection, struct event_base *base, struct closer *closer,
+                    int fd, const struct connection_owner *owner);
 
-/* Queues one message and its LF. Takes message. */
-void connection_send(struct connection *connection, struct json_object *message);
+/* Of a connection that is closed. */
+void connection_deinit(struct connection *connection);
 
-/* The same, of what the client will get whether or not it reads: counted in events_queued. */
-void connection_send_event(struct connection *connection, struct json_object *message);
+/* Queues size bytes, copied; sends nothing if nobody reads any more. */
+void connection_send(struct connection *connection, const void *bytes, size_t size);
 
-/* Queues size bytes of a message, LF included. */
-void connection_send_text(struct connection *connection, const void *text, size_t size);
+/* The same, of an event, which the client will get whether or not it reads: the owner bounds how
+ * many of them wait. bytes: from malloc(3), taken. */
+void connection_send_event(struct connection *connection, char *bytes, size_t size);
 
-/* Bytes that wait for the client. */
+/* Bytes that wait for the client; of them, those of events. */
 size_t connection_queued(const struct connection *connection);
+size_t connection_events_queued(const struct connection *connection);
+
+/* For work(): the next line of the client, whole or too long; false: there is none yet. */
+bool connection_next_line(struct connection *connection, struct line *ret);
+
+/* For work(): all that the line asked for has begun. Descriptors that came with it and that nobody
+ * has taken are closed. */
+void connection_end_line(struct connection *connection);
 
 /* The next descriptor that came with the line in work, or -1. The caller owns it. */
 int connection_take_fd(struct connection *connection);
 
+/* Whether what is sent reaches nobody, although the client's requests are made. */
+bool connection_is_deaf(const struct connection *connection);
+
+/* Whether connection_drop() has been called. */
+bool connection_is_doomed(const struct connection *connection);
+
 /* Something that kept a half-closed connection open may have ended. */
 void connection_settle(struct connection *connection);
 
-/* Drops the client: calls, subscriptions and what is queued. It is freed at the end of the turn. */
+/* Closes it, with what is queued, and tells the owner; nothing if it is closed. */
 void connection_close(struct connection *connection);
 
 /* The same, in the next turn of the loop: for who may be called by something that goes on to use
  * the connection. */
 void connection_drop(struct connection *connection);
-
-/* For the server: frees a closed connection. */
-void connection_free(struct connection *connection);

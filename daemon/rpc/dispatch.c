@@ -9,9 +9,9 @@
 #include "protocol/message.h"
 #include "rpc/batch.h"
 #include "rpc/call.h"
-#include "rpc/connection.h"
 #include "rpc/context.h"
 #include "rpc/method.h"
+#include "rpc/peer.h"
 #include "util/cleanup.h"
 
 static const struct rpc_method methods[] = {
@@ -50,9 +50,9 @@ const struct rpc_method *rpc_method_find(const char *name)
     return NULL;
 }
 
-static void send_error(struct connection *connection, enum rpc_error_code code, const char *text)
+static void send_error(struct peer *peer, enum rpc_error_code code, const char *text)
 {
-    connection_send(connection, message_new_error(NULL, code, text, NULL));
+    peer_send(peer, message_new_error(NULL, code, text, NULL));
 }
 
 static void fail_params(struct rpc_call *call, const struct rpc_param_fault *fault)
@@ -74,7 +74,7 @@ static bool is_pointless(const struct rpc_method *method, const struct rpc_call 
     case RPC_ASKS:
         return rpc_call_is_unheard(call);
     case RPC_STREAMS:
-        return call->connection->deaf;
+        return connection_is_deaf(&call->peer->connection);
     }
     return false;
 }
@@ -90,10 +90,9 @@ static void call_method(struct rpc_call *call, const struct message_request *req
                       "there is no method '%.64s'; rpc.discover lists them", request->method);
         return;
     }
-    if (call->connection->call_count > CONNECTION_CALLS_MAX) {
+    if (call->peer->call_count > PEER_CALLS_MAX) {
         rpc_call_fail(call, RPC_LIMIT_REACHED, NULL,
-                      "this connection waits for %d answers, as many as one may",
-                      CONNECTION_CALLS_MAX);
+                      "this connection waits for %d answers, as many as one may", PEER_CALLS_MAX);
         return;
     }
     if (is_pointless(method, call)) {
@@ -102,16 +101,15 @@ static void call_method(struct rpc_call *call, const struct message_request *req
     }
     call->table = method->params;
     call->params = json_object_get(request->params);
-    if (rpc_params_read(method->params, request->params, call->connection->context->registry,
-                        params, sizeof(params), &fault) < 0)
+    if (rpc_params_read(method->params, request->params, call->peer->context->registry, params,
+                        sizeof(params), &fault) < 0)
         fail_params(call, &fault);
     else
         method->call(call, params);
 }
 
 /* One request, alone or of a batch. An error before there is a call is answered all the same. */
-static void dispatch_request(struct connection *connection, struct json_object *value,
-                             struct rpc_batch *batch)
+static void dispatch_request(struct peer *peer, struct json_object *value, struct rpc_batch *batch)
 {
     struct message_request request;
     struct rpc_call *call;
@@ -119,7 +117,7 @@ static void dispatch_request(struct connection *connection, struct json_object *
     bool valid = message_read_request(value, &request, &why) == 0;
 
     /* what is not a valid request is no notification either (section 4.1): it gets its error */
-    call = rpc_call_new(connection, json_object_get(request.id), valid && !request.has_id, batch);
+    call = rpc_call_new(peer, json_object_get(request.id), valid && !request.has_id, batch);
     if (!call)
         return;
     if (valid)
@@ -129,34 +127,39 @@ static void dispatch_request(struct connection *connection, struct json_object *
 }
 
 /* Takes values. */
-static void begin_batch(struct connection *connection, struct json_object *values)
+static void begin_batch(struct peer *peer, struct json_object *values)
 {
     size_t count = json_object_array_length(values);
     char text[96];
 
     if (count == 0) { /* section 6 */
-        send_error(connection, RPC_INVALID_REQUEST, "a batch must hold at least one request");
+        send_error(peer, RPC_INVALID_REQUEST, "a batch must hold at least one request");
         json_object_put(values);
     } else if (count > PROTOCOL_BATCH_MAX) {
         snprintf(text, sizeof(text), "a batch may hold %d requests, not %zu", PROTOCOL_BATCH_MAX,
                  count);
-        send_error(connection, RPC_INVALID_REQUEST, text);
+        send_error(peer, RPC_INVALID_REQUEST, text);
         json_object_put(values);
     } else {
-        connection->batch = rpc_batch_new(connection, values);
+        peer->batch = rpc_batch_new(peer, values);
     }
 }
 
-void dispatch_next_of_batch(struct connection *connection)
+void dispatch_next_of_batch(struct peer *peer)
 {
-    struct rpc_batch *batch = connection->batch;
+    struct rpc_batch *batch = peer->batch;
 
-    dispatch_request(connection, json_object_array_get_idx(batch->requests, batch->next++), batch);
+    dispatch_request(peer, json_object_array_get_idx(batch->requests, batch->next++), batch);
     if (batch->next == json_object_array_length(batch->requests))
-        rpc_batch_release(TAKE_PTR(connection->batch));
+        rpc_batch_release(TAKE_PTR(peer->batch));
 }
 
-void dispatch_line(struct connection *connection, const char *text, size_t length)
+void dispatch_end_batch(struct peer *peer)
+{
+    rpc_batch_release(TAKE_PTR(peer->batch));
+}
+
+void dispatch_line(struct peer *peer, const char *text, size_t length)
 {
     struct json_text_fault fault = { .what = "vmmd is out of memory" };
     struct json_object *value = NULL;
@@ -165,21 +168,21 @@ void dispatch_line(struct connection *connection, const char *text, size_t lengt
     if (message_parse(text, length, &value, &fault) < 0) {
         snprintf(why, sizeof(why), "the line is not JSON: %s, at byte %zu", fault.what,
                  fault.offset);
-        send_error(connection, RPC_PARSE_ERROR, why);
+        send_error(peer, RPC_PARSE_ERROR, why);
         return;
     }
     if (json_object_is_type(value, json_type_array)) {
-        begin_batch(connection, value);
+        begin_batch(peer, value);
         return;
     }
-    dispatch_request(connection, value, NULL);
+    dispatch_request(peer, value, NULL);
     json_object_put(value);
 }
 
-void dispatch_refuse_line(struct connection *connection, size_t limit)
+void dispatch_refuse_line(struct peer *peer, size_t limit)
 {
     char text[96];
 
     snprintf(text, sizeof(text), "the line is longer than %zu bytes, the most that is read", limit);
-    send_error(connection, RPC_PARSE_ERROR, text);
+    send_error(peer, RPC_PARSE_ERROR, text);
 }

@@ -5,15 +5,18 @@
 
 #include <stddef.h>
 
-struct connection;
+struct peer;
 
-/* One JSON text: makes a request, or begins a batch (connection->batch). What is wrong with it is
+/* One JSON text: makes a request, or begins a batch (peer->batch). What is wrong with it is
  * answered. */
-void dispatch_line(struct connection *connection, const char *text, size_t length);
+void dispatch_line(struct peer *peer, const char *text, size_t length);
 
 /* Makes the next request of the batch that was begun. Each may be a lot of work: the caller sees
  * that the other clients have their turns in between. */
-void dispatch_next_of_batch(struct connection *connection);
+void dispatch_next_of_batch(struct peer *peer);
+
+/* The rest of the batch is not made: its client is gone. */
+void dispatch_end_batch(struct peer *peer);
 
 /* Answers a line that was longer than limit bytes. */
-void dispatch_refuse_line(struct connection *connection, size_t limit);
+void dispatch_refuse_line(struct peer *peer, size_t limit);

@@ -7,7 +7,6 @@
 #include <json-c/json.h>
 
 #include "protocol/message.h"
-#include "rpc/connection.h"
 #include "rpc/context.h"
 #include "rpc/record_json.h"
 #include "vm/vm.h"
@@ -31,27 +30,27 @@ static struct json_object *state_params(const struct event_stream *stream, const
     return params;
 }
 
-static void disconnect(struct connection *connection)
+static void disconnect(struct peer *peer)
 {
-    if (log_limit_allows(&connection->context->log_limit))
+    if (log_limit_allows(&peer->context->log_limit))
         log_warning("a client (uid %" PRIu32 ", pid %" PRId32
                     ") does not read its events: %zu bytes of them wait, disconnecting it",
-                    connection->peer.uid, connection->peer.pid, connection->events_queued);
-    connection_drop(connection);
+                    peer->credentials.uid, peer->credentials.pid,
+                    connection_events_queued(&peer->connection));
+    connection_drop(&peer->connection);
 }
 
 static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned notice)
 {
     struct event_stream *stream = LIST_ENTRY(observer, struct event_stream, observer);
-    struct connection *connection = stream->subscription.connection;
+    struct peer *peer = stream->subscription.peer;
 
-    if (!(notice & VM_NOTICE_STATE) || connection->doomed)
+    if (!(notice & VM_NOTICE_STATE) || connection_is_doomed(&peer->connection))
         return;
-    if (connection->events_queued > CONNECTION_EVENTS_MAX)
-        disconnect(connection);
+    if (connection_events_queued(&peer->connection) > CONNECTION_EVENTS_MAX)
+        disconnect(peer);
     else
-        connection_send_event(connection,
-                              message_new_notification("vm.state", state_params(stream, vm)));
+        peer_send_event(peer, message_new_notification("vm.state", state_params(stream, vm)));
 }
 
 static void free_stream(struct subscription *subscription)
@@ -66,15 +65,14 @@ static void free_stream(struct subscription *subscription)
 
 const struct subscription_kind event_stream_kind = { .free = free_stream };
 
-int event_stream_new(struct connection *connection, struct vm *vm, struct subscription **ret,
-                     struct error *err)
+int event_stream_new(struct peer *peer, struct vm *vm, struct subscription **ret, struct error *err)
 {
     struct event_stream *stream = calloc(1, sizeof(*stream));
     int r;
 
     if (!stream)
         return error_set(err, -ENOMEM, "out of memory");
-    r = subscription_add(&stream->subscription, &event_stream_kind, connection, err);
+    r = peer_subscribe(peer, &stream->subscription, &event_stream_kind, err);
     if (r < 0) {
         free(stream);
         return r;
@@ -84,7 +82,7 @@ int event_stream_new(struct connection *connection, struct vm *vm, struct subscr
         stream->vm = vm_ref(vm);
         vm_observe(vm, &stream->observer);
     } else {
-        registry_observe(connection->context->registry, &stream->observer);
+        registry_observe(peer->context->registry, &stream->observer);
     }
     *ret = &stream->subscription;
     return 0;

@@ -6,12 +6,12 @@
  */
 #pragma once
 
-#include "rpc/subscription.h"
+#include "rpc/peer.h"
 
 struct vm;
 
 extern const struct subscription_kind event_stream_kind;
 
 /* vm: or NULL, all of them. Errors: -EDQUOT, -ENOMEM. */
-int event_stream_new(struct connection *connection, struct vm *vm, struct subscription **ret,
+int event_stream_new(struct peer *peer, struct vm *vm, struct subscription **ret,
                      struct error *err);

@@ -9,7 +9,6 @@
 #include "protocol/limits.h"
 #include "protocol/openrpc.h"
 #include "rpc/call.h"
-#include "rpc/connection.h"
 #include "rpc/context.h"
 #include "rpc/method.h"
 #include "rpc/record_json.h"
@@ -63,7 +62,7 @@ static struct json_object *counts_json(const struct rpc_context *context)
 
 void method_daemon_info(struct rpc_call *call, const void *params)
 {
-    const struct rpc_context *context = call->connection->context;
+    const struct rpc_context *context = call->peer->context;
     struct json_object *info = json_object_new_object();
 
     (void)params;

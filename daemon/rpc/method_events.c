@@ -4,9 +4,9 @@
 #include <json-c/json.h>
 
 #include "rpc/call.h"
-#include "rpc/connection.h"
 #include "rpc/event_stream.h"
 #include "rpc/method.h"
+#include "rpc/subscription.h"
 
 struct events_params {
     struct vm *vm;
@@ -24,7 +24,7 @@ void method_events_subscribe(struct rpc_call *call, const void *context)
     struct json_object *result;
     struct error err;
 
-    if (event_stream_new(call->connection, params->vm, &subscription, &err) < 0) {
+    if (event_stream_new(call->peer, params->vm, &subscription, &err) < 0) {
         rpc_call_fail_error(call, &err, NULL);
         return;
     }

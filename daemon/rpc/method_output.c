@@ -8,10 +8,10 @@
 
 #include "protocol/limits.h"
 #include "rpc/call.h"
-#include "rpc/connection.h"
 #include "rpc/method.h"
 #include "rpc/output_stream.h"
 #include "rpc/output_text.h"
+#include "rpc/subscription.h"
 #include "vm/vm.h"
 
 struct attach_params {
@@ -31,7 +31,6 @@ const struct rpc_param vm_attach_params[] = {
 void method_vm_attach(struct rpc_call *call, const void *context)
 {
     const struct attach_params *params = context;
-    struct connection *connection = call->connection;
     struct subscription *subscription;
     struct json_object *result;
     struct error err;
@@ -40,7 +39,7 @@ void method_vm_attach(struct rpc_call *call, const void *context)
 
     r = rpc_position_resolve(&params->from, params->vm, &offset, &err);
     if (r == 0)
-        r = output_stream_new(connection, params->vm, offset,
+        r = output_stream_new(call->peer, params->vm, offset,
                               (enum output_encoding)params->encoding, &subscription, &err);
     if (r < 0) {
         rpc_call_fail_error(call, &err, NULL);

@@ -14,7 +14,6 @@
 #include "kvm/machine.h"
 #include "protocol/base64.h"
 #include "rpc/call.h"
-#include "rpc/connection.h"
 #include "rpc/context.h"
 #include "rpc/method.h"
 #include "rpc/record_json.h"
@@ -164,7 +163,7 @@ static int take_source(struct connection *connection, const char *parameter,
 static int take_sources(struct rpc_call *call, const struct start_params *params,
                         struct vm_config *config, struct error *err)
 {
-    struct connection *connection = call->connection;
+    struct connection *connection = &call->peer->connection;
     int r = take_source(connection, "image", &params->image, &config->image, err);
 
     config->has_initrd = rpc_params_value(call->table, call->params, "initrd") != NULL;
@@ -230,7 +229,7 @@ void method_vm_start(struct rpc_call *call, const void *context)
 {
     static const struct vm_waiter_kind until_started = { has_started, answer_started };
     const struct start_params *params = context;
-    struct connection *connection = call->connection;
+    struct peer *peer = call->peer;
     struct vm_config config = VM_CONFIG_NONE;
     struct error err;
     struct vm *vm;
@@ -255,9 +254,9 @@ void method_vm_start(struct rpc_call *call, const void *context)
     snprintf(config.name, sizeof(config.name), "%s", config.named ? params->name : "");
     r = take_sources(call, params, &config, &err);
     if (r == 0)
-        r = registry_start_vm(connection->context->registry, &config, &connection->peer, &vm, &err);
+        r = registry_start_vm(peer->context->registry, &config, &peer->credentials, &vm, &err);
     if (r < 0) {
-        discard_config(connection->context->closer, &config);
+        discard_config(peer->context->closer, &config);
         rpc_call_fail_error(call, &err, NULL);
     } else {
         vm_waiter_start(call, vm, &until_started, UINT64_MAX);
@@ -294,7 +293,7 @@ void method_vm_stop(struct rpc_call *call, const void *context)
     const struct stop_params *params = context;
 
     vm_stop(params->vm, params->force ? GUEST_END_KILLED : GUEST_END_STOPPED,
-            &call->connection->peer);
+            &call->peer->credentials);
     vm_waiter_start(call, params->vm, &until_ended, UINT64_MAX);
 }
 
@@ -398,7 +397,7 @@ void method_vm_list(struct rpc_call *call, const void *context)
     const struct list_params *params = context;
     struct json_object *records = json_object_new_array();
 
-    LIST_FOR_EACH(registry_vms(call->connection->context->registry), link) {
+    LIST_FOR_EACH(registry_vms(call->peer->context->registry), link) {
         const struct vm *vm = LIST_ENTRY(link, struct vm, link);
 
         if (params->all || !vm_state_is_terminal(vm->state))
@@ -426,7 +425,7 @@ void method_vm_remove(struct rpc_call *call, const void *context)
     const struct vm_only_params *params = context;
     struct error err;
 
-    if (registry_remove(call->connection->context->registry, params->vm, &err) < 0)
+    if (registry_remove(call->peer->context->registry, params->vm, &err) < 0)
         rpc_call_fail_error(call, &err, NULL);
     else
         rpc_call_answer(call, json_object_new_object());

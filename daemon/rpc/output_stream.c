@@ -7,7 +7,6 @@
 
 #include "protocol/limits.h"
 #include "protocol/message.h"
-#include "rpc/connection.h"
 #include "rpc/record_json.h"
 #include "vm/vm.h"
 
@@ -40,7 +39,7 @@ static void send_chunk(struct output_stream *stream, struct json_object *text)
         json_object_object_add(params, "lost", json_object_new_uint64(stream->lost));
     stream->lost = 0;
     json_object_object_add(params, "data", text);
-    connection_send(stream->subscription.connection, message_new_notification("vm.output", params));
+    peer_send(stream->subscription.peer, message_new_notification("vm.output", params));
 }
 
 static void send_exited(struct output_stream *stream)
@@ -48,7 +47,7 @@ static void send_exited(struct output_stream *stream)
     struct json_object *params = new_params(stream, stream->position);
 
     json_object_object_add(params, "exit", record_json_exit(&stream->vm->record));
-    connection_send(stream->subscription.connection, message_new_notification("vm.exited", params));
+    peer_send(stream->subscription.peer, message_new_notification("vm.exited", params));
 }
 
 /* Sends one message of output; false: there is none to send now. */
@@ -88,7 +87,7 @@ static bool is_at_end(const struct output_stream *stream)
 static void top_up(struct subscription *subscription)
 {
     struct output_stream *stream = LIST_ENTRY(subscription, struct output_stream, subscription);
-    const struct connection *connection = subscription->connection;
+    const struct connection *connection = &subscription->peer->connection;
 
     if (!stream->started)
         return;
@@ -122,7 +121,7 @@ const struct subscription_kind output_stream_kind = {
     .free = free_stream,
 };
 
-int output_stream_new(struct connection *connection, struct vm *vm, uint64_t offset,
+int output_stream_new(struct peer *peer, struct vm *vm, uint64_t offset,
                       enum output_encoding encoding, struct subscription **ret, struct error *err)
 {
     struct output_stream *stream = calloc(1, sizeof(*stream));
@@ -130,7 +129,7 @@ int output_stream_new(struct connection *connection, struct vm *vm, uint64_t off
 
     if (!stream)
         return error_set(err, -ENOMEM, "out of memory");
-    r = subscription_add(&stream->subscription, &output_stream_kind, connection, err);
+    r = peer_subscribe(peer, &stream->subscription, &output_stream_kind, err);
     if (r < 0) {
         free(stream);
         return r;

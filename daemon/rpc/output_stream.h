@@ -9,14 +9,14 @@
 #include <stdint.h>
 
 #include "rpc/output_text.h"
-#include "rpc/subscription.h"
+#include "rpc/peer.h"
 
 struct vm;
 
 extern const struct subscription_kind output_stream_kind;
 
 /* A stream from offset on, which exists. Errors: -EDQUOT, -ENOMEM. */
-int output_stream_new(struct connection *connection, struct vm *vm, uint64_t offset,
+int output_stream_new(struct peer *peer, struct vm *vm, uint64_t offset,
                       enum output_encoding encoding, struct subscription **ret, struct error *err);
 
 /* Sends what there is; may end the subscription. */

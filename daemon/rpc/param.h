@@ -10,7 +10,6 @@
 
 #include "util/error.h"
 
-struct connection;
 struct json_object;
 struct registry;
 struct vm;

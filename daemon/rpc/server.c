@@ -11,7 +11,7 @@
 #include <event2/listener.h>
 
 #include "protocol/message.h"
-#include "rpc/connection.h"
+#include "rpc/dispatch.h"
 #include "util/clock.h"
 #include "util/closer.h"
 
@@ -28,14 +28,41 @@ static void on_reap(evutil_socket_t fd, short what, void *context)
     struct rpc_server *server = context;
 
     (void)fd, (void)what;
-    while (!list_is_empty(&server->closed))
-        connection_free(LIST_ENTRY(server->closed.next, struct connection, link));
+    while (!list_is_empty(&server->closed)) {
+        struct peer *peer = LIST_ENTRY(server->closed.next, struct peer, link);
+
+        list_remove(&peer->link);
+        peer_free(peer);
+    }
 }
 
 static void counts_changed(struct rpc_server *server)
 {
     if (server->on_counts)
         server->on_counts(server->on_counts_context);
+}
+
+/* Who closes a peer may be called by it: it is freed when that is over. */
+static void on_peer_closed(struct peer *peer, void *context)
+{
+    struct rpc_server *server = context;
+
+    list_remove(&peer->link);
+    list_append(&server->closed, &peer->link);
+    server->context.connection_count--;
+    event_active(server->reap, EV_TIMEOUT, 0);
+    counts_changed(server);
+}
+
+static void add_peer(struct rpc_server *server, int fd)
+{
+    struct peer *peer = peer_new(&server->context, &server->owner, fd);
+
+    if (!peer)
+        return;
+    list_append(&server->peers, &peer->link);
+    server->context.connection_count++;
+    counts_changed(server);
 }
 
 /* Tells the client why before it closes; the socket's buffer is empty, so the line fits. */
@@ -74,8 +101,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         refuse(server, fd);
         return;
     }
-    if (connection_new(server, fd))
-        counts_changed(server);
+    add_peer(server, fd);
 }
 
 /* Out of descriptors, mostly: the client waits in the backlog, everybody else goes on. */
@@ -112,8 +138,16 @@ int rpc_server_init(struct rpc_server *server, struct event_base *base, int list
             .started_ns = clock_realtime_ns(),
             .started_mono_ns = clock_monotonic_ns(),
         },
+        .owner = {
+            .line = dispatch_line,
+            .line_too_long = dispatch_refuse_line,
+            .next_of_batch = dispatch_next_of_batch,
+            .end_batch = dispatch_end_batch,
+            .closed = on_peer_closed,
+            .context = server,
+        },
     };
-    list_init(&server->connections);
+    list_init(&server->peers);
     list_init(&server->closed);
 
     /* backlog 0: it listens already */
@@ -148,12 +182,9 @@ int rpc_server_has_waiting(const struct rpc_server *server)
 
 int rpc_server_is_drained(const struct rpc_server *server)
 {
-    LIST_FOR_EACH(&server->connections, link) {
-        const struct connection *connection = LIST_ENTRY(link, struct connection, link);
-
-        if (connection_queued(connection) > 0 || connection->call_count > 0 || connection->batch)
+    LIST_FOR_EACH(&server->peers, link)
+        if (!peer_is_drained(LIST_ENTRY(link, struct peer, link)))
             return 0;
-    }
     return 1;
 }
 
@@ -162,8 +193,8 @@ void rpc_server_deinit(struct rpc_server *server)
     if (!server->context.base)
         return;
     server->on_counts = NULL;
-    while (!list_is_empty(&server->connections))
-        connection_close(LIST_ENTRY(server->connections.next, struct connection, link));
+    while (!list_is_empty(&server->peers))
+        peer_close(LIST_ENTRY(server->peers.next, struct peer, link));
     on_reap(-1, 0, server);
     if (server->listener)
         evconnlistener_free(server->listener);

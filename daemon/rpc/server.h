@@ -1,9 +1,10 @@
 /*
- * Server: the listening socket and its connections.
+ * Server: the listening socket and its clients.
  */
 #pragma once
 
 #include "rpc/context.h"
+#include "rpc/peer.h"
 #include "util/list.h"
 
 struct event;
@@ -14,8 +15,9 @@ struct rpc_server {
     struct evconnlistener *listener;
     struct event *accept_again; /* while accepting pauses */
     unsigned accepted;
-    struct list connections;
-    struct list closed; /* connections to be freed */
+    struct peer_owner owner; /* of each peer */
+    struct list peers;
+    struct list closed; /* peers to be freed */
     struct event *reap;
     void (*on_counts)(void *context); /* after context.connection_count changed; or NULL */
     void *on_counts_context;

@@ -7,7 +7,6 @@
 #include <json-c/json.h>
 
 #include "rpc/call.h"
-#include "rpc/connection.h"
 #include "rpc/context.h"
 #include "vm/vm.h"
 
@@ -100,8 +99,8 @@ void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waite
         struct timeval delay = { .tv_sec = (time_t)(timeout_ms / 1000),
                                  .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000 };
 
-        waiter->timer = event_new(call->connection->context->base, -1, 0, on_timeout, waiter);
-        event_base_update_cache_time(call->connection->context->base); /* as for a VM's timeout */
+        waiter->timer = event_new(call->peer->context->base, -1, 0, on_timeout, waiter);
+        event_base_update_cache_time(call->peer->context->base); /* as for a VM's timeout */
         if (waiter->timer)
             event_add(waiter->timer, &delay);
     }
