@@ -22,11 +22,12 @@ static struct json_object *state_params(const struct event_stream *stream, const
     struct json_object *params = json_object_new_object();
 
     json_object_object_add(params, "subscription", json_object_new_uint64(stream->subscription.id));
-    json_object_object_add(params, "vm", json_object_new_uint64(vm->record.id));
-    json_object_object_add(params, "name", json_object_new_string(vm->record.name));
-    json_object_object_add(params, "state", json_object_new_string(vm_state_to_string(vm->state)));
-    if (vm_state_is_terminal(vm->state))
-        json_object_object_add(params, "exit", record_json_exit(&vm->record));
+    json_object_object_add(params, "vm", json_object_new_uint64(vm_id(vm)));
+    json_object_object_add(params, "name", json_object_new_string(vm_name(vm)));
+    json_object_object_add(params, "state",
+                           json_object_new_string(vm_state_to_string(vm_state(vm))));
+    if (vm_has_ended(vm))
+        json_object_object_add(params, "exit", record_json_exit(vm_record(vm)));
     return params;
 }
 

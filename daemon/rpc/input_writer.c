@@ -61,7 +61,7 @@ static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned noti
 {
     struct input_writer *writer = LIST_ENTRY(observer, struct input_writer, observer);
 
-    if (!(notice & VM_NOTICE_ROOM) && !vm_state_is_terminal(vm->state))
+    if (!(notice & VM_NOTICE_ROOM) && !vm_has_ended(vm))
         return;
     if (try_to_put(writer))
         release(writer);

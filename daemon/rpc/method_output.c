@@ -90,7 +90,7 @@ void method_vm_output(struct rpc_call *call, const void *context)
 {
     const struct output_params *params = context;
     const struct output_ring *ring = vm_ring(params->vm);
-    bool ended = vm_state_is_terminal(params->vm->state);
+    bool ended = vm_has_ended(params->vm);
     unsigned char data[PROTOCOL_OUTPUT_MAX];
     struct output_chunk chunk = { 0 };
     struct json_object *result, *text;

@@ -199,29 +199,30 @@ static void fail_start(struct rpc_call *call, struct vm *vm)
     struct json_object *data = json_object_new_object();
     struct error err;
 
-    error_set_about(&err, vm->outcome.start_about, vm->outcome.start_error,
-                    "cannot start VM '%s': %s", vm->record.name, vm->record.end.message);
-    json_object_object_add(data, "vm", json_object_new_uint64(vm->record.id));
+    error_set_about(&err, vm_start_about(vm), vm_start_error(vm), "cannot start VM '%s': %s",
+                    vm_name(vm), vm_record(vm)->end.message);
+    json_object_object_add(data, "vm", json_object_new_uint64(vm_id(vm)));
     rpc_call_fail_error(call, &err, data);
 }
 
 static int has_started(const struct vm *vm)
 {
-    return vm_ring(vm) || vm_state_is_terminal(vm->state);
+    return vm_ring(vm) || vm_has_ended(vm);
 }
 
 static void answer_started(struct rpc_call *call, struct vm *vm)
 {
     struct json_object *result;
 
-    if (vm_state_is_terminal(vm->state) && vm->outcome.start_error) {
+    if (vm_has_ended(vm) && vm_start_error(vm)) {
         fail_start(call, vm);
         return;
     }
     result = json_object_new_object();
-    json_object_object_add(result, "id", json_object_new_uint64(vm->record.id));
-    json_object_object_add(result, "name", json_object_new_string(vm->record.name));
-    json_object_object_add(result, "state", json_object_new_string(vm_state_to_string(vm->state)));
+    json_object_object_add(result, "id", json_object_new_uint64(vm_id(vm)));
+    json_object_object_add(result, "name", json_object_new_string(vm_name(vm)));
+    json_object_object_add(result, "state",
+                           json_object_new_string(vm_state_to_string(vm_state(vm))));
     rpc_call_answer(call, result);
 }
 
@@ -267,7 +268,7 @@ void method_vm_start(struct rpc_call *call, const void *context)
 
 static int has_ended(const struct vm *vm)
 {
-    return vm_state_is_terminal(vm->state);
+    return vm_has_ended(vm);
 }
 
 static void answer_record(struct rpc_call *call, struct vm *vm)
@@ -340,11 +341,11 @@ static int has_resumed(const struct vm *vm)
 /* It came to `wanted`, or else to something that was asked for later. */
 static void answer_state(struct rpc_call *call, struct vm *vm, enum vm_state wanted)
 {
-    if (vm->state == wanted)
+    if (vm_state(vm) == wanted)
         answer_record(call, vm);
     else
-        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s by now", vm->record.name,
-                      vm_state_to_string(vm->state));
+        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s by now", vm_name(vm),
+                      vm_state_to_string(vm_state(vm)));
 }
 
 static void answer_paused(struct rpc_call *call, struct vm *vm)
@@ -398,9 +399,9 @@ void method_vm_list(struct rpc_call *call, const void *context)
     struct json_object *records = json_object_new_array();
 
     LIST_FOR_EACH(registry_vms(call->peer->context->registry), link) {
-        const struct vm *vm = LIST_ENTRY(link, struct vm, link);
+        const struct vm *vm = vm_of_link(link);
 
-        if (params->all || !vm_state_is_terminal(vm->state))
+        if (params->all || !vm_has_ended(vm))
             json_object_array_add(records, record_json(vm));
     }
     rpc_call_answer(call, records);

@@ -25,7 +25,7 @@ static struct json_object *new_params(const struct output_stream *stream, uint64
     struct json_object *params = json_object_new_object();
 
     json_object_object_add(params, "subscription", json_object_new_uint64(stream->subscription.id));
-    json_object_object_add(params, "vm", json_object_new_uint64(stream->vm->record.id));
+    json_object_object_add(params, "vm", json_object_new_uint64(vm_id(stream->vm)));
     json_object_object_add(params, "offset", json_object_new_uint64(offset));
     return params;
 }
@@ -46,7 +46,7 @@ static void send_exited(struct output_stream *stream)
 {
     struct json_object *params = new_params(stream, stream->position);
 
-    json_object_object_add(params, "exit", record_json_exit(&stream->vm->record));
+    json_object_object_add(params, "exit", record_json_exit(vm_record(stream->vm)));
     peer_send(stream->subscription.peer, message_new_notification("vm.exited", params));
 }
 
@@ -64,8 +64,7 @@ static bool send_some(struct output_stream *stream)
         return false;
     stream->lost += chunk.start - stream->position;
     stream->position = chunk.start;
-    final = vm_state_is_terminal(stream->vm->state) &&
-            chunk.start + chunk.length == output_ring_end(ring);
+    final = vm_has_ended(stream->vm) && chunk.start + chunk.length == output_ring_end(ring);
     text = output_text_new(stream->encoding, data, chunk.length, final, &used);
     if (used == 0) { /* nothing, or not yet a whole character */
         json_object_put(text);
@@ -80,8 +79,7 @@ static bool is_at_end(const struct output_stream *stream)
 {
     const struct output_ring *ring = vm_ring(stream->vm);
 
-    return vm_state_is_terminal(stream->vm->state) &&
-           (!ring || stream->position == output_ring_end(ring));
+    return vm_has_ended(stream->vm) && (!ring || stream->position == output_ring_end(ring));
 }
 
 static void top_up(struct subscription *subscription)

@@ -343,7 +343,7 @@ int rpc_position_resolve(const struct rpc_position *position, const struct vm *v
         return error_set_about(err, "from", -ERANGE,
                                "offset %" PRIu64 " does not exist yet: VM '%s' has written %" PRIu64
                                " bytes",
-                               position->value, vm->record.name, end);
+                               position->value, vm_name(vm), end);
     *ret_offset = position->value;
     return 0;
 }

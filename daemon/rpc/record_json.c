@@ -109,7 +109,7 @@ static struct json_object *output_json(const struct vm *vm)
     add_number(object, "first", ring ? output_ring_first(ring) : 0);
     add_number(object, "next", ring ? output_ring_end(ring) : 0);
     add_number(object, "capacity",
-               ring ? atomic_load(&ring->state->capacity) : vm->config.ring_capacity);
+               ring ? atomic_load(&ring->state->capacity) : vm_ring_capacity(vm));
     return object;
 }
 
@@ -117,7 +117,7 @@ static struct json_object *input_json(const struct vm *vm)
 {
     const struct input_queue *queue = vm_input_queue(vm);
     struct json_object *object = json_object_new_object();
-    bool ended = vm_state_is_terminal(vm->state) || (queue && input_queue_is_closed(queue));
+    bool ended = vm_has_ended(vm) || (queue && input_queue_is_closed(queue));
 
     add_number(object, "queued", queue ? input_queue_length(queue) : 0);
     add_number(object, "capacity", INPUT_QUEUE_CAPACITY);
@@ -151,31 +151,31 @@ static void add_notes(struct json_object *object, const struct vm *vm)
     struct json_object *post = file ? post_json(file->post) : NULL;
     char ring_note[NOTE_TEXT_SIZE] = "";
 
-    if (vm->record.machine.note[0])
-        add_text(object, "note", vm->record.machine.note);
+    if (vm_record(vm)->machine.note[0])
+        add_text(object, "note", vm_record(vm)->machine.note);
     if (post)
         json_object_object_add(object, "post", post);
     if (file)
         vm_file_read_ring_note(file, ring_note);
     if (ring_note[0])
         add_text(object, "ring_end", ring_note);
-    if (vm->state == VM_PAUSED) {
+    if (vm_paused_at(vm)) {
         struct json_object *paused = json_object_new_object();
 
-        add_dump(paused, &vm->outcome.stopped);
+        add_dump(paused, vm_paused_at(vm));
         json_object_object_add(object, "paused", paused);
     }
 }
 
 struct json_object *record_json(const struct vm *vm)
 {
-    const struct vm_record *record = &vm->record;
+    const struct vm_record *record = vm_record(vm);
     const struct exit_stats *stats = vm_stats(vm);
     struct json_object *object = json_object_new_object();
 
     add_number(object, "id", record->id);
     add_text(object, "name", record->name);
-    add_text(object, "state", vm_state_to_string(vm->state));
+    add_text(object, "state", vm_state_to_string(vm_state(vm)));
     json_object_object_add(object, "owner", peer_json(&record->owner));
     add_text(object, "image", record->image);
     add_number(object, "image_size", record->machine.image_size);
@@ -187,8 +187,7 @@ struct json_object *record_json(const struct vm *vm)
     json_object_object_add(object, "created", time_json(record->created_ns));
     json_object_object_add(object, "started", time_json(record->started_ns));
     json_object_object_add(object, "ended", time_json(record->ended_ns));
-    json_object_object_add(object, "exit",
-                           vm_state_is_terminal(vm->state) ? record_json_exit(record) : NULL);
+    json_object_object_add(object, "exit", vm_has_ended(vm) ? record_json_exit(record) : NULL);
     json_object_object_add(object, "output", output_json(vm));
     add_number(object, "exits", stats ? counter_get(&stats->exits) : 0);
     add_number(object, "uptime_ns", vm_uptime_ns(vm));
@@ -299,7 +298,7 @@ struct json_object *stats_json(const struct vm *vm)
     struct json_object *object = json_object_new_object(), *time = json_object_new_object();
     int64_t cpu_ns = vm_cpu_ns(vm);
 
-    add_number(object, "vm", vm->record.id);
+    add_number(object, "vm", vm_id(vm));
     json_object_object_add(object, "exits", exits_json(stats));
     json_object_object_add(object, "io", io_json(stats));
     json_object_object_add(object, "hypercalls", hypercalls_json(stats));

@@ -52,7 +52,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     release(waiter);
     rpc_call_fail(call, RPC_TIMED_OUT, NULL, "VM '%s' is still %s after %" PRIu64 " ms",
-                  vm->record.name, vm_state_to_string(vm->state), timeout_ms);
+                  vm_name(vm), vm_state_to_string(vm_state(vm)), timeout_ms);
     vm_unref(vm);
 }
 

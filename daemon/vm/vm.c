@@ -109,6 +109,56 @@ static void set_state(struct vm *vm, enum vm_state state)
     notify(vm, VM_NOTICE_STATE);
 }
 
+uint64_t vm_id(const struct vm *vm)
+{
+    return vm->record.id;
+}
+
+const char *vm_name(const struct vm *vm)
+{
+    return vm->record.name;
+}
+
+const struct vm *vm_of_link(const struct list *link)
+{
+    return LIST_ENTRY(link, struct vm, link);
+}
+
+enum vm_state vm_state(const struct vm *vm)
+{
+    return vm->state;
+}
+
+bool vm_has_ended(const struct vm *vm)
+{
+    return vm_state_is_terminal(vm->state);
+}
+
+const struct vm_record *vm_record(const struct vm *vm)
+{
+    return &vm->record;
+}
+
+int vm_start_error(const struct vm *vm)
+{
+    return vm->outcome.start_error;
+}
+
+const char *vm_start_about(const struct vm *vm)
+{
+    return vm->outcome.start_about;
+}
+
+const struct register_dump *vm_paused_at(const struct vm *vm)
+{
+    return vm->state == VM_PAUSED ? &vm->outcome.stopped : NULL;
+}
+
+uint64_t vm_ring_capacity(const struct vm *vm)
+{
+    return vm->config.ring_capacity;
+}
+
 const struct output_ring *vm_ring(const struct vm *vm)
 {
     return vm->file_ready && vm->file ? &vm->file->ring : NULL;

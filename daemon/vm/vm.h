@@ -168,6 +168,32 @@ void vm_observers_notify(struct list *observers, struct vm *vm, unsigned notice)
 void vm_watch_output(struct vm *vm);
 void vm_unwatch_output(struct vm *vm);
 
+/* Which VM it is. Constant. */
+uint64_t vm_id(const struct vm *vm);
+const char *vm_name(const struct vm *vm);
+
+/* The VM with that link in registry_vms(). */
+const struct vm *vm_of_link(const struct list *link);
+
+enum vm_state vm_state(const struct vm *vm);
+
+/* Whether its state is a terminal one: nothing about it changes any more. */
+bool vm_has_ended(const struct vm *vm);
+
+/* What is kept about it. As far as it is known: see vm_record.h. */
+const struct vm_record *vm_record(const struct vm *vm);
+
+/* Why the guest of a VM that has ended never ran, a negative errno; 0: it ran. And the parameter of
+ * the start that is to blame for that, or NULL. */
+int vm_start_error(const struct vm *vm);
+const char *vm_start_about(const struct vm *vm);
+
+/* Where its first vCPU stands; NULL: it is not paused. */
+const struct register_dump *vm_paused_at(const struct vm *vm);
+
+/* Bytes of output that are to be kept; the ring itself may have come to less. */
+uint64_t vm_ring_capacity(const struct vm *vm);
+
 /* The output, or NULL while there is none to look at yet. */
 const struct output_ring *vm_ring(const struct vm *vm);
 
