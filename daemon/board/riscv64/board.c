@@ -3,7 +3,7 @@
  * needs to print, to read and to end; "virt" has an interrupt controller besides, and a device
  * tree.
  */
-#include "board/board.h"
+#include "board/arch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,11 +12,8 @@
 
 #include "board/riscv64/device_tree.h"
 #include "device/finisher.h"
-#include "device/hypercall.h"
 #include "device/plic.h"
-#include "device/uart16550.h"
 #include "guests/riscv64/board.h"
-#include "kvm/machine.h"
 #include "kvm/riscv64/boot_registers.h"
 #include "kvm/riscv64/hart.h"
 #include "util/cleanup.h"
@@ -27,13 +24,15 @@ static_assert((int)PLIC_CONTEXTS_MAX >= (int)MACHINE_CPUS_MAX, "a context for ea
 
 enum { SEED_SIZE = 32 };
 
-struct board {
-    struct machine *machine;
-    struct uart16550 uart;
-    struct hypercall_device hypercalls;
+struct virt {
+    struct board board;
     struct finisher finisher;
     struct plic plic;
 };
+
+const size_t arch_board_size = sizeof(struct virt);
+const enum io_space arch_uart_space = IO_SPACE_MEMORY;
+const uint64_t arch_uart_address = UART_ADDRESS;
 
 static void set_external(void *context, unsigned hart, bool level)
 {
@@ -42,40 +41,40 @@ static void set_external(void *context, unsigned hart, bool level)
     hart_interrupt(&machine->vcpus[hart], level);
 }
 
-static void init_devices(struct board *board, const struct board_config *config)
+struct interrupt_line arch_uart_line(struct board *board)
 {
-    struct machine *machine = board->machine;
-    const struct interrupt_line uart_irq = {
-        .set = machine->config.interrupts ? plic_set : NULL,
-        .context = &board->plic,
+    struct virt *virt = (struct virt *)board;
+
+    return (struct interrupt_line){
+        .set = board->machine->config.interrupts ? plic_set : NULL,
+        .context = &virt->plic,
         .irq = UART_IRQ,
     };
-
-    plic_init(&board->plic, machine->config.cpus, set_external, machine);
-    uart16550_init(&board->uart, config->console, &uart_irq);
-    board->hypercalls = (struct hypercall_device){
-        .console = config->console,
-        .stats = machine->stats,
-        .end = &machine->end,
-        .kick = machine->vcpus[0].kick,
-        .vm_id = config->vm_id,
-        .vm_name = config->vm_name,
-        .ring_note = config->ring_note,
-    };
-    board->finisher.end = &machine->end;
 }
 
-static void place_devices(struct board *board)
+void arch_init_devices(struct board *board, const struct board_config *config)
 {
+    struct virt *virt = (struct virt *)board;
     struct machine *machine = board->machine;
 
+    (void)config;
+    plic_init(&virt->plic, machine->config.cpus, set_external, machine);
+    virt->finisher.end = &machine->end;
+}
+
+void arch_place_devices(struct board *board, const struct board_config *config)
+{
+    struct virt *virt = (struct virt *)board;
+    struct machine *machine = board->machine;
+
+    (void)config;
     bus_add(&machine->mmio, (struct bus_range){ UART_ADDRESS, UART16550_REGISTERS, uart16550_read,
                                                 uart16550_write, NULL, &board->uart });
     bus_add(&machine->mmio, (struct bus_range){ FINISHER_ADDRESS, FINISHER_SIZE, finisher_read,
-                                                NULL, finisher_write, &board->finisher });
+                                                NULL, finisher_write, &virt->finisher });
     if (machine->config.interrupts)
         bus_add(&machine->mmio, (struct bus_range){ PLIC_ADDRESS, PLIC_SIZE, plic_read, NULL,
-                                                    plic_write, &board->plic });
+                                                    plic_write, &virt->plic });
 }
 
 /* At the end of memory, which loaders leave free unless the file says otherwise. */
@@ -124,46 +123,8 @@ static int describe_machine(struct machine *machine, const struct board_config *
     return r;
 }
 
-int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
-              struct error *err)
+int arch_describe_machine(struct machine *machine, const struct board_config *config,
+                          struct error *err)
 {
-    struct board *board;
-    int r;
-
-    r = config->kind == BOARD_VIRT ? describe_machine(machine, config, err) : 0;
-    if (r < 0)
-        return r;
-    board = calloc(1, sizeof(*board));
-    if (!board)
-        return error_set(err, -ENOMEM, "out of memory");
-    board->machine = machine;
-    init_devices(board, config);
-    place_devices(board);
-    machine->hypercall = hypercall_device_call;
-    machine->hypercall_device = &board->hypercalls;
-    if (config->coalesce)
-        machine_coalesce(machine, IO_SPACE_MEMORY, UART_ADDRESS);
-    *ret = board;
-    return 0;
-}
-
-struct board *board_free(struct board *board)
-{
-    free(board);
-    return NULL;
-}
-
-void board_receive(struct board *board)
-{
-    uart16550_receive(&board->uart);
-}
-
-void board_drain(struct board *board)
-{
-    hypercall_device_drain(&board->hypercalls);
-    /* what KVM gathers, it does not interrupt for: a guest that waits to be told that a byte is out
-     * would wait for the next exit */
-    if (board->machine->coalesced.space && board->uart.irq.set &&
-        uart16550_tells_transmitted(&board->uart))
-        machine_stop_coalescing(board->machine);
+    return config->kind == BOARD_VIRT ? describe_machine(machine, config, err) : 0;
 }
