@@ -31,20 +31,17 @@ static uint32_t timer_value(const struct acpi_pm *pm)
     return (uint32_t)(seconds * ACPI_PM_TIMER_HZ + rest_ns * ACPI_PM_TIMER_HZ / CLOCK_NS_PER_SEC);
 }
 
-/* Section 4.8.3.3: it is read as 32 bits, which come here byte by byte, the lowest first. */
-static uint8_t read_timer(struct acpi_pm *pm, unsigned byte)
+/* Section 4.8.3.3 */
+uint64_t acpi_pm_read_timer(void *device, uint64_t offset, unsigned size)
 {
-    if (byte == 0)
-        pm->timer = timer_value(pm);
-    return (uint8_t)(pm->timer >> 8 * byte);
+    (void)size;
+    return timer_value(device) >> 8 * offset;
 }
 
 uint8_t acpi_pm_read(void *device, uint64_t offset)
 {
-    struct acpi_pm *pm = device;
+    const struct acpi_pm *pm = device;
 
-    if (offset >= ACPI_PM_TIMER)
-        return read_timer(pm, (unsigned)offset - ACPI_PM_TIMER);
     switch (offset) {
     case ENABLE:
     case ENABLE + 1:

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "kvm/bus.h"
 #include "shared/guest_end.h"
 
 /* The registers, one after the other: ACPI specification 6.4, section 4.8.1, Table 4.10. */
@@ -21,8 +22,11 @@ enum {
     ACPI_PM_CONTROL_SIZE = 2,
     ACPI_PM_TIMER = 8,
     ACPI_PM_TIMER_SIZE = 4,
-    ACPI_PM_PORTS = 12,
+    ACPI_PM_REGISTERS_SIZE = 8, /* of all but the timer */
 };
+
+/* The register has 32 bits. A guest that reads fewer gets those of the count as it is then. */
+enum { ACPI_PM_TIMER_WIDTHS = BUS_8_BITS | BUS_16_BITS | BUS_32_BITS };
 
 /* What a guest writes to the control register's SLP_TYP to power off: its tables tell it so. */
 enum { ACPI_PM_SLEEP_TYPE_OFF = 5 };
@@ -40,12 +44,14 @@ struct acpi_pm {
     struct acpi_pm_clock clock;
     uint8_t enable[2];
     uint8_t control[2];
-    uint32_t timer; /* as it was when its lowest byte was read last */
 };
 
 /* end and the clock's context must outlive the device. */
 void acpi_pm_init(struct acpi_pm *pm, struct guest_end *end, const struct acpi_pm_clock *clock);
 
-/* A struct bus_range's functions. */
+/* A struct bus_range's functions, for ACPI_PM_REGISTERS_SIZE bytes. */
 uint8_t acpi_pm_read(void *pm, uint64_t offset);
 void acpi_pm_write(void *pm, uint64_t offset, uint8_t value);
+
+/* Likewise, for ACPI_PM_TIMER_SIZE bytes at ACPI_PM_TIMER. Widths: ACPI_PM_TIMER_WIDTHS. */
+uint64_t acpi_pm_read_timer(void *pm, uint64_t offset, unsigned size);

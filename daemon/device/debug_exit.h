@@ -8,9 +8,10 @@
 
 #include <stdint.h>
 
+#include "kvm/bus.h"
 #include "shared/guest_end.h"
 
-enum { DEBUG_EXIT_PORTS = 4 };
+enum { DEBUG_EXIT_PORTS = 4, DEBUG_EXIT_WIDTHS = BUS_8_BITS | BUS_16_BITS | BUS_32_BITS };
 
 struct debug_exit {
     struct guest_end *end;

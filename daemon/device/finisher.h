@@ -8,9 +8,11 @@
 
 #include <stdint.h>
 
+#include "kvm/bus.h"
 #include "shared/guest_end.h"
 
-enum { FINISHER_SIZE = 0x1000 };
+/* 16 bits are enough to pass: QEMU takes both. */
+enum { FINISHER_SIZE = 0x1000, FINISHER_WIDTHS = BUS_16_BITS | BUS_32_BITS };
 
 struct finisher {
     struct guest_end *end;

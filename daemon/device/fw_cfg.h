@@ -11,7 +11,10 @@
 
 #include <stdint.h>
 
-enum { FW_CFG_PORTS = 2 };
+#include "kvm/bus.h"
+
+/* A write is to the selector, which is a word, and only that; a read is of bytes. */
+enum { FW_CFG_PORTS = 2, FW_CFG_WIDTHS = BUS_16_BITS };
 
 struct fw_cfg {
     uint64_t memory_bytes;

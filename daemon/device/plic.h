@@ -2,7 +2,7 @@
  * PLIC: takes the interrupts of devices to the harts (RISC-V Platform-Level Interrupt Controller
  * Specification 1.0.0). Sources are level-triggered; context n is hart n in supervisor mode.
  *
- * Its registers have 32 bits: they are read and written whole, by one access.
+ * Its registers have 32 bits, and are read and written whole: PLIC_WIDTHS.
  *
  * All functions: with the machine's lock held.
  */
@@ -12,9 +12,11 @@
 #include <stdint.h>
 
 #include "device/interrupt.h"
+#include "kvm/bus.h"
 
 enum {
     PLIC_SIZE = 0x4000000,
+    PLIC_WIDTHS = BUS_32_BITS,
     PLIC_SOURCES = 32, /* source 0 is none */
     PLIC_PRIORITY_MAX = 7,
     PLIC_CONTEXTS_MAX = 16,
@@ -32,7 +34,6 @@ struct plic {
     uint32_t levels;  /* of the sources, a bit each */
     uint32_t pending; /* waits to be claimed */
     uint32_t claimed; /* and not completed: its gateway lets no other through */
-    uint32_t latch;   /* the register that is being read, a byte at a time */
     unsigned context_count;
     struct plic_context contexts[PLIC_CONTEXTS_MAX];
 };
@@ -45,5 +46,5 @@ void plic_init(struct plic *plic, unsigned context_count,
 void plic_set(void *plic, unsigned source, bool level);
 
 /* A struct bus_range's functions. */
-uint8_t plic_read(void *plic, uint64_t offset);
+uint64_t plic_read(void *plic, uint64_t offset, unsigned size);
 void plic_write(void *plic, uint64_t offset, uint64_t value, unsigned size);

@@ -2,7 +2,7 @@
  * Reset control: the register at port 0xcf9 by which PCs with PCI are reset.
  *
  * It lies in the middle of a double word of another's, PCI's configuration address at 0xcf8: only a
- * byte written to 0xcf9 itself is for it.
+ * byte written to 0xcf9 itself is for it. So it takes what is wider whole, and looks at the width.
  *
  * All functions: with the machine's lock held.
  */
@@ -10,9 +10,15 @@
 
 #include <stdint.h>
 
+#include "kvm/bus.h"
 #include "shared/guest_end.h"
 
-enum { RESET_CONTROL_BASE = 0xcf8, RESET_CONTROL_PORT = 0xcf9, RESET_CONTROL_PORTS = 4 };
+enum {
+    RESET_CONTROL_BASE = 0xcf8,
+    RESET_CONTROL_PORT = 0xcf9,
+    RESET_CONTROL_PORTS = 4,
+    RESET_CONTROL_WIDTHS = BUS_8_BITS | BUS_16_BITS | BUS_32_BITS,
+};
 
 struct reset_control {
     struct guest_end *end;

@@ -17,26 +17,57 @@ static const struct bus_range *bus_find(const struct bus *bus, uint64_t address)
     return NULL;
 }
 
+/* The widths that a device takes. 0: it does not answer, nor does one that is not there. */
+static unsigned find_widths(const struct bus_range *range, enum io_direction direction)
+{
+    bool bytes, wide;
+
+    if (!range)
+        return 0;
+    bytes = direction == IO_IN ? range->read != NULL : range->write != NULL;
+    wide = direction == IO_IN ? range->read_wide != NULL : range->write_wide != NULL;
+    return bytes ? BUS_8_BITS : wide ? range->widths : 0;
+}
+
 bool bus_has(const struct bus *bus, enum io_direction direction, uint64_t address)
 {
-    const struct bus_range *range = bus_find(bus, address);
-
-    return range && (direction == IO_IN ? range->read != NULL : range->write || range->write_wide);
+    return find_widths(bus_find(bus, address), direction) != 0;
 }
 
-void bus_read(const struct bus *bus, uint64_t address, void *data, unsigned size)
+/* The largest of the widths that fits into `room` bytes. 0: none does. */
+static unsigned fit(unsigned widths, uint64_t room)
 {
-    uint8_t *bytes = data;
-
-    for (unsigned i = 0; i < size; i++) {
-        const struct bus_range *range = bus_find(bus, address + i);
-
-        bytes[i] =
-            range && range->read ? range->read(range->device, address + i - range->base) : 0xff;
-    }
+    for (unsigned width = BUS_64_BITS; width > 0; width /= 2)
+        if (widths & width && width <= room)
+            return width;
+    return 0;
 }
 
-static uint64_t little_endian(const uint8_t *bytes, unsigned size)
+/* The next piece of an access that has `left` bytes to go. 0: nobody answers to its first byte. */
+static unsigned next_piece(const struct bus_range *range, enum io_direction direction,
+                           uint64_t address, unsigned left)
+{
+    uint64_t room = range ? range->size - (address - range->base) : 0;
+
+    return fit(find_widths(range, direction), room < left ? room : left);
+}
+
+static uint64_t read_piece(const struct bus_range *range, uint64_t offset, unsigned size)
+{
+    return range->read ? range->read(range->device, offset)
+                       : range->read_wide(range->device, offset, size);
+}
+
+static void write_piece(const struct bus_range *range, uint64_t offset, uint64_t value,
+                        unsigned size)
+{
+    if (range->write)
+        range->write(range->device, offset, (uint8_t)value);
+    else
+        range->write_wide(range->device, offset, value, size);
+}
+
+static uint64_t get_little_endian(const uint8_t *bytes, unsigned size)
 {
     uint64_t value = 0;
 
@@ -45,19 +76,28 @@ static uint64_t little_endian(const uint8_t *bytes, unsigned size)
     return value;
 }
 
-/* Writes the beginning of an access. Returns the bytes written, 1 to size. */
-static unsigned write_some(const struct bus_range *range, uint64_t offset, const uint8_t *bytes,
-                           unsigned size)
+static void put_little_endian(uint8_t *bytes, uint64_t value, unsigned size)
 {
-    if (!range->write_wide) {
-        if (range->write)
-            range->write(range->device, offset, bytes[0]);
-        return 1;
+    for (unsigned i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> 8 * i);
+}
+
+void bus_read(const struct bus *bus, uint64_t address, void *data, unsigned size)
+{
+    uint8_t *bytes = data;
+
+    for (unsigned i = 0; i < size;) {
+        const struct bus_range *range = bus_find(bus, address + i);
+        unsigned piece = next_piece(range, IO_IN, address + i, size - i);
+
+        if (piece > 0) {
+            put_little_endian(bytes + i, read_piece(range, address + i - range->base, piece),
+                              piece);
+            i += piece;
+        } else {
+            bytes[i++] = 0xff;
+        }
     }
-    if (size > range->size - offset)
-        size = (unsigned)(range->size - offset);
-    range->write_wide(range->device, offset, little_endian(bytes, size), size);
-    return size;
 }
 
 void bus_write(const struct bus *bus, uint64_t address, const void *data, unsigned size)
@@ -66,10 +106,11 @@ void bus_write(const struct bus *bus, uint64_t address, const void *data, unsign
 
     for (unsigned i = 0; i < size;) {
         const struct bus_range *range = bus_find(bus, address + i);
+        unsigned piece = next_piece(range, IO_OUT, address + i, size - i);
 
-        if (range)
-            i += write_some(range, address + i - range->base, bytes + i, size - i);
-        else
-            i++;
+        if (piece > 0)
+            write_piece(range, address + i - range->base, get_little_endian(bytes + i, piece),
+                        piece);
+        i += piece > 0 ? piece : 1;
     }
 }

@@ -32,9 +32,14 @@ static void set_up(struct machine_end *machine)
     acpi_pm_init(&machine->device, &machine->end,
                  &(struct acpi_pm_clock){ .now_ns = now_ns, .context = machine });
     bus_add(&machine->bus, (struct bus_range){ .base = BASE,
-                                               .size = ACPI_PM_PORTS,
+                                               .size = ACPI_PM_REGISTERS_SIZE,
                                                .read = acpi_pm_read,
                                                .write = acpi_pm_write,
+                                               .device = &machine->device });
+    bus_add(&machine->bus, (struct bus_range){ .base = TIMER,
+                                               .size = ACPI_PM_TIMER_SIZE,
+                                               .read_wide = acpi_pm_read_timer,
+                                               .widths = ACPI_PM_TIMER_WIDTHS,
                                                .device = &machine->device });
 }
 
@@ -164,6 +169,31 @@ static void timer_is_read_in_one_piece(void **state)
     assert_int_equal(in(&machine, TIMER, 4), 2 * 3579545);
 }
 
+static void part_of_the_timer_is_as_the_timer_is_then(void **state)
+{
+    struct machine_end machine;
+
+    (void)state;
+    set_up(&machine);
+    machine.now_ns = 1000 * SECOND; /* 0xd55b85a8 */
+    assert_int_equal(in(&machine, TIMER + 3, 1), 0xd5);
+    assert_int_equal(in(&machine, TIMER + 1, 1), 0x85);
+    assert_int_equal(in(&machine, TIMER + 2, 2), 0xd55b);
+    machine.now_ns = 0;
+    assert_int_equal(in(&machine, TIMER + 3, 1), 0);
+}
+
+static void reading_across_the_timers_edges_gives_each_side_its_own(void **state)
+{
+    struct machine_end machine;
+
+    (void)state;
+    set_up(&machine);
+    machine.now_ns = 1000 * SECOND;
+    assert_int_equal(in(&machine, TIMER - 2, 4), 0x85a80000);
+    assert_int_equal(in(&machine, TIMER + 2, 4), 0xffffd55b);
+}
+
 static void timer_cannot_be_written(void **state)
 {
     struct machine_end machine;
@@ -186,6 +216,8 @@ int main(void)
         cmocka_unit_test(timer_counts_3579545_a_second),
         cmocka_unit_test(timer_goes_on_after_32_bits_and_after_years),
         cmocka_unit_test(timer_is_read_in_one_piece),
+        cmocka_unit_test(part_of_the_timer_is_as_the_timer_is_then),
+        cmocka_unit_test(reading_across_the_timers_edges_gives_each_side_its_own),
         cmocka_unit_test(timer_cannot_be_written),
     };
 

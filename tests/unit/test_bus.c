@@ -191,88 +191,254 @@ static void bus_holds_as_many_ranges_as_it_says(void **state)
     }
 }
 
-/* A device that writes down the writes it gets. */
+/* A device with wide registers: it writes down what it is asked for. The byte at offset n reads as
+ * n + 1. */
 struct wide_device {
     struct {
         uint64_t offset, value;
         unsigned size;
-    } writes[CALLS_MAX];
+    } calls[CALLS_MAX];
     unsigned count;
 };
 
+static void note_call(struct wide_device *device, uint64_t offset, uint64_t value, unsigned size)
+{
+    device->calls[device->count].offset = offset;
+    device->calls[device->count].value = value;
+    device->calls[device->count++].size = size;
+}
+
 static void wide_write(void *context, uint64_t offset, uint64_t value, unsigned size)
 {
-    struct wide_device *device = context;
-
-    device->writes[device->count].offset = offset;
-    device->writes[device->count].value = value;
-    device->writes[device->count++].size = size;
+    note_call(context, offset, value, size);
 }
 
-static void add_wide(struct bus *bus, uint64_t base, uint64_t size, struct wide_device *device)
+static uint64_t wide_read(void *context, uint64_t offset, unsigned size)
 {
-    bus_add(bus, (struct bus_range){
-                     .base = base, .size = size, .write_wide = wide_write, .device = device });
+    note_call(context, offset, 0, size);
+    return UINT64_C(0x0807060504030201) >> 8 * offset;
 }
 
-static void assert_wide_write(const struct wide_device *device, unsigned index, uint64_t offset,
-                              uint64_t value, unsigned size)
+enum { ALL_WIDTHS = BUS_8_BITS | BUS_16_BITS | BUS_32_BITS | BUS_64_BITS };
+
+static void add_wide(struct bus *bus, uint64_t base, uint64_t size, unsigned widths,
+                     struct wide_device *device)
+{
+    *device = (struct wide_device){ .count = 0 };
+    bus_add(bus, (struct bus_range){ .base = base,
+                                     .size = size,
+                                     .read_wide = wide_read,
+                                     .write_wide = wide_write,
+                                     .widths = widths,
+                                     .device = device });
+}
+
+static void assert_call(const struct wide_device *device, unsigned index, uint64_t offset,
+                        uint64_t value, unsigned size)
 {
     assert_in_range(index, 0, device->count - 1);
-    assert_int_equal(device->writes[index].offset, offset);
-    assert_int_equal(device->writes[index].value, value);
-    assert_int_equal(device->writes[index].size, size);
+    assert_int_equal(device->calls[index].offset, offset);
+    assert_int_equal(device->calls[index].value, value);
+    assert_int_equal(device->calls[index].size, size);
 }
 
-static void device_that_cares_for_width_gets_each_write_in_one_piece(void **state)
+static void write_of_a_width_that_is_taken_comes_in_one_piece(void **state)
 {
     const uint64_t value = UINT64_C(0x8877665544332211);
-    struct wide_device device = { .count = 0 };
+    struct wide_device device;
     struct bus bus = { 0 };
 
     (void)state;
-    add_wide(&bus, 0x10, 8, &device);
+    add_wide(&bus, 0x10, 8, ALL_WIDTHS, &device);
     bus_write(&bus, 0x11, &value, 1);
     bus_write(&bus, 0x12, &value, 2);
     bus_write(&bus, 0x14, &value, 4);
     bus_write(&bus, 0x10, &value, 8);
     assert_int_equal(device.count, 4);
-    assert_wide_write(&device, 0, 1, 0x11, 1);
-    assert_wide_write(&device, 1, 2, 0x2211, 2);
-    assert_wide_write(&device, 2, 4, 0x44332211, 4);
-    assert_wide_write(&device, 3, 0, value, 8);
+    assert_call(&device, 0, 1, 0x11, 1);
+    assert_call(&device, 1, 2, 0x2211, 2);
+    assert_call(&device, 2, 4, 0x44332211, 4);
+    assert_call(&device, 3, 0, value, 8);
 }
 
-static void device_that_cares_for_width_gets_no_more_than_lies_in_its_range(void **state)
+static void read_of_a_width_that_is_taken_comes_in_one_piece(void **state)
 {
-    const uint32_t value = 0x44332211;
-    struct wide_device device = { .count = 0 };
+    struct wide_device device;
     struct bus bus = { 0 };
+    uint64_t value = 0;
 
     (void)state;
-    add_wide(&bus, 0x10, 2, &device);
+    add_wide(&bus, 0x10, 8, ALL_WIDTHS, &device);
+    bus_read(&bus, 0x11, &value, 1);
+    assert_int_equal(value, 0x02);
+    bus_read(&bus, 0x12, &value, 2);
+    assert_int_equal(value, 0x0403);
+    bus_read(&bus, 0x14, &value, 4);
+    assert_int_equal(value, 0x08070605);
+    bus_read(&bus, 0x10, &value, 8);
+    assert_int_equal(value, UINT64_C(0x0807060504030201));
+    assert_int_equal(device.count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(device.calls[i].size, 1u << i);
+}
+
+static void access_need_not_begin_at_a_multiple_of_its_width(void **state)
+{
+    const uint32_t value = 0x44332211;
+    struct wide_device device;
+    struct bus bus = { 0 };
+    uint32_t read = 0;
+
+    (void)state;
+    add_wide(&bus, 0x10, 8, BUS_32_BITS, &device);
+    bus_write(&bus, 0x13, &value, 4);
+    bus_read(&bus, 0x11, &read, 4);
+    assert_int_equal(device.count, 2);
+    assert_call(&device, 0, 3, value, 4);
+    assert_int_equal(read, 0x05040302);
+}
+
+static void access_too_wide_comes_in_the_widest_pieces_lowest_address_first(void **state)
+{
+    const uint64_t value = UINT64_C(0x8877665544332211);
+    struct wide_device device;
+    struct bus bus = { 0 };
+    uint64_t read = 0;
+
+    (void)state;
+    add_wide(&bus, 0x10, 8, BUS_16_BITS | BUS_32_BITS, &device);
+    bus_write(&bus, 0x10, &value, 8);
+    bus_read(&bus, 0x10, &read, 8);
+    assert_int_equal(device.count, 4);
+    assert_call(&device, 0, 0, 0x44332211, 4);
+    assert_call(&device, 1, 4, 0x88776655, 4);
+    assert_call(&device, 2, 0, 0, 4);
+    assert_call(&device, 3, 4, 0, 4);
+    assert_int_equal(read, UINT64_C(0x0807060504030201));
+}
+
+static void access_narrower_than_is_taken_is_none(void **state)
+{
+    const uint16_t value = 0x2211;
+    struct wide_device device;
+    struct bus bus = { 0 };
+    uint16_t read = 0;
+
+    (void)state;
+    add_wide(&bus, 0x10, 8, BUS_32_BITS, &device);
+    bus_write(&bus, 0x10, &value, 1);
+    bus_write(&bus, 0x10, &value, 2);
+    bus_read(&bus, 0x10, &read, 1);
+    assert_int_equal(read, 0x00ff);
+    bus_read(&bus, 0x10, &read, 2);
+    assert_int_equal(read, 0xffff);
+    assert_int_equal(device.count, 0);
+}
+
+static void access_is_cut_where_a_range_begins_and_ends(void **state)
+{
+    const uint32_t value = 0x44332211;
+    struct wide_device device;
+    struct bus bus = { 0 };
+    uint32_t read = 0;
+
+    (void)state;
+    add_wide(&bus, 0x10, 2, ALL_WIDTHS, &device);
     bus_write(&bus, 0x11, &value, 4);
     bus_write(&bus, 0xf, &value, 4);
     assert_int_equal(device.count, 2);
-    assert_wide_write(&device, 0, 1, 0x11, 1);
-    assert_wide_write(&device, 1, 0, 0x3322, 2);
+    assert_call(&device, 0, 1, 0x11, 1);
+    assert_call(&device, 1, 0, 0x3322, 2);
+    bus_read(&bus, 0x11, &read, 4);
+    assert_int_equal(read, 0xffffff02);
+    bus_read(&bus, 0xf, &read, 4);
+    assert_int_equal(read, 0xff0201ff);
 }
 
-static void write_across_both_kinds_of_device_reaches_both(void **state)
+static void what_a_cut_leaves_comes_in_the_widest_pieces_too(void **state)
+{
+    const uint32_t value = 0x44332211;
+    struct wide_device device;
+    struct bus bus = { 0 };
+    uint32_t read = 0;
+
+    (void)state;
+    add_wide(&bus, 0x10, 4, BUS_8_BITS | BUS_16_BITS | BUS_32_BITS, &device);
+    bus_write(&bus, 0x11, &value, 4);
+    bus_read(&bus, 0x11, &read, 4);
+    assert_int_equal(device.count, 4);
+    assert_call(&device, 0, 1, 0x2211, 2);
+    assert_call(&device, 1, 3, 0x33, 1);
+    assert_call(&device, 2, 1, 0, 2);
+    assert_call(&device, 3, 3, 0, 1);
+    assert_int_equal(read, 0xff040302);
+}
+
+static void access_across_both_kinds_of_device_reaches_both(void **state)
 {
     const uint32_t value = 0x44332211;
     struct memory_device left = { .bytes = { 0 } }, right = { .bytes = { 0 } };
-    struct wide_device device = { .count = 0 };
+    struct wide_device device;
     struct bus bus = { 0 };
+    uint32_t read = 0;
 
     (void)state;
     add_memory(&bus, 0x10, 1, &left);
-    add_wide(&bus, 0x11, 2, &device);
+    add_wide(&bus, 0x11, 2, BUS_16_BITS, &device);
     add_memory(&bus, 0x13, 1, &right);
     bus_write(&bus, 0x10, &value, 4);
     assert_int_equal(left.bytes[0], 0x11);
-    assert_wide_write(&device, 0, 0, 0x3322, 2);
+    assert_call(&device, 0, 0, 0x3322, 2);
     assert_int_equal(right.bytes[0], 0x44);
+    bus_read(&bus, 0x10, &read, 4);
+    assert_int_equal(read, 0x44020111);
+}
+
+static uint8_t read_number(void *context, uint64_t offset)
+{
+    (void)context;
+    return (uint8_t)(offset + 1);
+}
+
+static void device_may_be_wide_in_one_direction_alone(void **state)
+{
+    const uint32_t value = 0x44332211;
+    struct wide_device device = { .count = 0 };
+    struct bus bus = { 0 };
+    uint32_t read = 0;
+
+    (void)state;
+    bus_add(&bus, (struct bus_range){ .base = 0x10,
+                                      .size = 4,
+                                      .read = read_number,
+                                      .write_wide = wide_write,
+                                      .widths = BUS_32_BITS,
+                                      .device = &device });
+    bus_read(&bus, 0x10, &read, 4);
+    assert_int_equal(read, 0x04030201);
+    bus_write(&bus, 0x10, &value, 1);
+    assert_int_equal(device.count, 0);
+    bus_write(&bus, 0x10, &value, 4);
+    assert_call(&device, 0, 0, value, 4);
+}
+
+static void bus_has_what_answers_in_that_direction(void **state)
+{
+    struct bus bus = { 0 };
+
+    (void)state;
+    bus_add(&bus, (struct bus_range){ .base = 0, .size = 1, .read = memory_read });
+    bus_add(&bus, (struct bus_range){ .base = 1, .size = 1, .write = memory_write });
+    bus_add(&bus, (struct bus_range){
+                      .base = 2, .size = 4, .read_wide = wide_read, .widths = BUS_32_BITS });
+    bus_add(&bus, (struct bus_range){
+                      .base = 6, .size = 2, .write_wide = wide_write, .widths = BUS_16_BITS });
+    for (uint64_t address = 0; address < 9; address++) {
+        assert_int_equal(bus_has(&bus, IO_IN, address),
+                         address == 0 || (address >= 2 && address < 6));
+        assert_int_equal(bus_has(&bus, IO_OUT, address),
+                         address == 1 || address == 6 || address == 7);
+    }
 }
 
 int main(void)
@@ -288,9 +454,16 @@ int main(void)
         cmocka_unit_test(access_across_two_devices_reaches_both),
         cmocka_unit_test(access_beyond_the_last_address_goes_on_at_0),
         cmocka_unit_test(bus_holds_as_many_ranges_as_it_says),
-        cmocka_unit_test(device_that_cares_for_width_gets_each_write_in_one_piece),
-        cmocka_unit_test(device_that_cares_for_width_gets_no_more_than_lies_in_its_range),
-        cmocka_unit_test(write_across_both_kinds_of_device_reaches_both),
+        cmocka_unit_test(write_of_a_width_that_is_taken_comes_in_one_piece),
+        cmocka_unit_test(read_of_a_width_that_is_taken_comes_in_one_piece),
+        cmocka_unit_test(access_need_not_begin_at_a_multiple_of_its_width),
+        cmocka_unit_test(access_too_wide_comes_in_the_widest_pieces_lowest_address_first),
+        cmocka_unit_test(access_narrower_than_is_taken_is_none),
+        cmocka_unit_test(access_is_cut_where_a_range_begins_and_ends),
+        cmocka_unit_test(what_a_cut_leaves_comes_in_the_widest_pieces_too),
+        cmocka_unit_test(access_across_both_kinds_of_device_reaches_both),
+        cmocka_unit_test(device_may_be_wide_in_one_direction_alone),
+        cmocka_unit_test(bus_has_what_answers_in_that_direction),
     };
 
     return cmocka_run_group_tests_name("bus", tests, NULL, NULL);

@@ -15,6 +15,7 @@ static void write_port(struct guest_end *end, uint32_t value, unsigned size)
                                       .size = DEBUG_EXIT_PORTS,
                                       .read = debug_exit_read,
                                       .write_wide = debug_exit_write,
+                                      .widths = DEBUG_EXIT_WIDTHS,
                                       .device = &device });
     bus_write(&bus, PORT, &value, size);
 }

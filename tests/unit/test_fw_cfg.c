@@ -20,6 +20,7 @@ static void set_up(struct machine_end *end)
                                            .size = FW_CFG_PORTS,
                                            .read = fw_cfg_read,
                                            .write_wide = fw_cfg_write,
+                                           .widths = FW_CFG_WIDTHS,
                                            .device = &end->fw_cfg });
 }
 

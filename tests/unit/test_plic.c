@@ -18,6 +18,7 @@ enum {
 
 struct wired {
     struct plic plic;
+    struct bus bus;
     bool external[HARTS];
     unsigned changes; /* of any hart's */
 };
@@ -36,21 +37,31 @@ static uint32_t get(struct wired *wired, uint64_t offset)
 {
     uint32_t value = 0;
 
-    for (unsigned i = 0; i < 4; i++)
-        value |= (uint32_t)plic_read(&wired->plic, offset + i) << 8 * i;
+    bus_read(&wired->bus, offset, &value, 4);
     return value;
 }
 
 static void put(struct wired *wired, uint64_t offset, uint32_t value)
 {
-    plic_write(&wired->plic, offset, value, 4);
+    bus_write(&wired->bus, offset, &value, 4);
+}
+
+static void set_up_reset(struct wired *wired)
+{
+    *wired = (struct wired){ .changes = 0 };
+    plic_init(&wired->plic, HARTS, set_external, wired);
+    bus_add(&wired->bus, (struct bus_range){ .base = 0,
+                                             .size = PLIC_SIZE,
+                                             .read_wide = plic_read,
+                                             .write_wide = plic_write,
+                                             .widths = PLIC_WIDTHS,
+                                             .device = &wired->plic });
 }
 
 /* SOURCE has priority 1, OTHER 2; hart 0 takes both. */
 static void set_up(struct wired *wired)
 {
-    *wired = (struct wired){ .changes = 0 };
-    plic_init(&wired->plic, HARTS, set_external, wired);
+    set_up_reset(wired);
     put(wired, 4 * SOURCE, 1);
     put(wired, 4 * OTHER, 2);
     put(wired, ENABLE, 1u << SOURCE | 1u << OTHER);
@@ -58,10 +69,10 @@ static void set_up(struct wired *wired)
 
 static void after_reset_nothing_comes_through(void **state)
 {
-    struct wired wired = { .changes = 0 };
+    struct wired wired;
 
     (void)state;
-    plic_init(&wired.plic, HARTS, set_external, &wired);
+    set_up_reset(&wired);
     plic_set(&wired.plic, SOURCE, true);
     assert_int_equal(wired.changes, 0);
     assert_int_equal(get(&wired, PENDING), 1u << SOURCE);
@@ -300,16 +311,61 @@ static void nothing_else_is_there(void **state)
     assert_int_equal(wired.changes, 0);
 }
 
-static void writes_of_other_widths_are_ignored(void **state)
+static void narrower_writes_are_ignored(void **state)
 {
+    const uint32_t value = 7;
     struct wired wired;
 
     (void)state;
     set_up(&wired);
-    plic_write(&wired.plic, 4 * SOURCE, 7, 8);
-    plic_write(&wired.plic, 4 * SOURCE, 7, 1);
-    plic_write(&wired.plic, 4 * SOURCE + 2, 7, 2);
+    bus_write(&wired.bus, 4 * SOURCE, &value, 1);
+    bus_write(&wired.bus, 4 * SOURCE, &value, 2);
+    bus_write(&wired.bus, 4 * SOURCE + 2, &value, 2);
     assert_int_equal(get(&wired, 4 * SOURCE), 1);
+}
+
+static void narrower_reads_claim_nothing(void **state)
+{
+    struct wired wired;
+    uint32_t value = 0;
+
+    (void)state;
+    set_up(&wired);
+    plic_set(&wired.plic, SOURCE, true);
+    bus_read(&wired.bus, CLAIM, &value, 1);
+    assert_int_equal(value, 0xff);
+    bus_read(&wired.bus, CLAIM, &value, 2);
+    assert_int_equal(value, 0xffff);
+    assert_int_equal(get(&wired, CLAIM), SOURCE);
+}
+
+static void what_begins_within_a_register_is_no_access_to_it(void **state)
+{
+    const uint32_t value = UINT32_MAX;
+    struct wired wired;
+    uint32_t read = 1;
+
+    (void)state;
+    set_up(&wired);
+    bus_write(&wired.bus, 4 * SOURCE + 2, &value, 4);
+    bus_read(&wired.bus, 4 * SOURCE + 2, &read, 4);
+    assert_int_equal(read, 0);
+    assert_int_equal(get(&wired, 4 * SOURCE), 1);
+}
+
+static void a_double_word_is_two_registers(void **state)
+{
+    const uint64_t priorities = UINT64_C(5) << 32 | 3;
+    struct wired wired;
+    uint64_t value = 0;
+
+    (void)state;
+    set_up(&wired);
+    bus_write(&wired.bus, 4 * SOURCE, &priorities, 8);
+    assert_int_equal(get(&wired, 4 * SOURCE), 3);
+    assert_int_equal(get(&wired, 4 * SOURCE + 4), 5);
+    bus_read(&wired.bus, 4 * SOURCE, &value, 8);
+    assert_int_equal(value, priorities);
 }
 
 int main(void)
@@ -331,7 +387,10 @@ int main(void)
         cmocka_unit_test(both_harts_hear_and_one_claims),
         cmocka_unit_test(registers_read_back),
         cmocka_unit_test(nothing_else_is_there),
-        cmocka_unit_test(writes_of_other_widths_are_ignored),
+        cmocka_unit_test(narrower_writes_are_ignored),
+        cmocka_unit_test(narrower_reads_claim_nothing),
+        cmocka_unit_test(what_begins_within_a_register_is_no_access_to_it),
+        cmocka_unit_test(a_double_word_is_two_registers),
     };
 
     return cmocka_run_group_tests_name("plic", tests, NULL, NULL);

@@ -16,6 +16,7 @@ static void set_up(struct machine_end *machine)
                                                .size = RESET_CONTROL_PORTS,
                                                .read = reset_control_read,
                                                .write_wide = reset_control_write,
+                                               .widths = RESET_CONTROL_WIDTHS,
                                                .device = &machine->device });
 }
 
@@ -63,6 +64,8 @@ static void probe_for_pci_resets_nothing(void **state)
     out(&machine, 0xcf8, 0x80000400, 4);
     out(&machine, 0xcf8, 0x0400, 2);
     out(&machine, 0xcfb, 0x06, 1);
+    out(&machine, 0xcf9, 0x0606, 2);
+    out(&machine, 0xcf9, 0x06060606, 4);
     assert_int_equal(machine.end.reason, GUEST_END_NONE);
     bus_read(&machine.bus, 0xcf8, &value, 4);
     assert_int_not_equal(value, 0x80000400);

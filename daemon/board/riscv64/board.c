@@ -68,13 +68,24 @@ void arch_place_devices(struct board *board, const struct board_config *config)
     struct machine *machine = board->machine;
 
     (void)config;
-    bus_add(&machine->mmio, (struct bus_range){ UART_ADDRESS, UART16550_REGISTERS, uart16550_read,
-                                                uart16550_write, NULL, &board->uart });
-    bus_add(&machine->mmio, (struct bus_range){ FINISHER_ADDRESS, FINISHER_SIZE, finisher_read,
-                                                NULL, finisher_write, &virt->finisher });
+    bus_add(&machine->mmio, (struct bus_range){ .base = UART_ADDRESS,
+                                                .size = UART16550_REGISTERS,
+                                                .read = uart16550_read,
+                                                .write = uart16550_write,
+                                                .device = &board->uart });
+    bus_add(&machine->mmio, (struct bus_range){ .base = FINISHER_ADDRESS,
+                                                .size = FINISHER_SIZE,
+                                                .read = finisher_read,
+                                                .write_wide = finisher_write,
+                                                .widths = FINISHER_WIDTHS,
+                                                .device = &virt->finisher });
     if (machine->config.interrupts)
-        bus_add(&machine->mmio, (struct bus_range){ PLIC_ADDRESS, PLIC_SIZE, plic_read, NULL,
-                                                    plic_write, &virt->plic });
+        bus_add(&machine->mmio, (struct bus_range){ .base = PLIC_ADDRESS,
+                                                    .size = PLIC_SIZE,
+                                                    .read_wide = plic_read,
+                                                    .write_wide = plic_write,
+                                                    .widths = PLIC_WIDTHS,
+                                                    .device = &virt->plic });
 }
 
 /* At the end of memory, which loaders leave free unless the file says otherwise. */
