@@ -11,6 +11,7 @@ static void init_devices(struct board *board, const struct board_config *config)
     const struct interrupt_line uart_line = arch_uart_line(board);
 
     uart16550_init(&board->uart, config->console, &uart_line);
+    uart16550_reset(&board->uart);
     board->hypercalls = (struct hypercall_device){
         .console = config->console,
         .stats = machine->stats,

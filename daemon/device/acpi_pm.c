@@ -19,7 +19,14 @@ enum {
 
 void acpi_pm_init(struct acpi_pm *pm, struct guest_end *end, const struct acpi_pm_clock *clock)
 {
-    *pm = (struct acpi_pm){ .end = end, .clock = *clock, .control = { SCI_ENABLED } };
+    *pm = (struct acpi_pm){ .end = end, .clock = *clock };
+}
+
+void acpi_pm_reset(void *device)
+{
+    struct acpi_pm *pm = device;
+
+    pm->control[0] = SCI_ENABLED;
 }
 
 /* Seconds and the rest apart: their product with the frequency would overflow within two hours. */

@@ -42,12 +42,17 @@ struct acpi_pm_clock {
 struct acpi_pm {
     struct guest_end *end;
     struct acpi_pm_clock clock;
-    uint8_t enable[2];
+
+    uint8_t enable[2]; /* from here on: its state */
     uint8_t control[2];
 };
 
-/* end and the clock's context must outlive the device. */
+/* Wires it; all of its state is 0, and a reset has to follow. end and the clock's context must
+ * outlive the device. */
 void acpi_pm_init(struct acpi_pm *pm, struct guest_end *end, const struct acpi_pm_clock *clock);
+
+/* State after reset, where it is not 0. */
+void acpi_pm_reset(void *pm);
 
 /* A struct bus_range's functions, for ACPI_PM_REGISTERS_SIZE bytes. */
 uint8_t acpi_pm_read(void *pm, uint64_t offset);

@@ -62,10 +62,16 @@ static void store(struct cmos *cmos, unsigned index, unsigned size, uint64_t val
 void cmos_init(struct cmos *cmos, const struct cmos_memory *memory, unsigned cpus,
                const struct cmos_clock *clock)
 {
+    *cmos = (struct cmos){ .clock = *clock, .memory = *memory, .cpus = cpus };
+}
+
+void cmos_reset(void *device)
+{
+    struct cmos *cmos = device;
+    const struct cmos_memory *memory = &cmos->memory;
     uint64_t base = memory->below_4g < 640 * KIB ? memory->below_4g : 640 * KIB;
     uint64_t extended = beyond(memory->below_4g, 1 * MIB);
 
-    *cmos = (struct cmos){ .clock = *clock };
     cmos->bytes[STATUS_A] = A_DEFAULT;
     cmos->bytes[STATUS_B] = B_24_HOURS;
     cmos->bytes[STATUS_D] = D_VALID;
@@ -75,7 +81,7 @@ void cmos_init(struct cmos *cmos, const struct cmos_memory *memory, unsigned cpu
     store(cmos, EXTENDED_MEMORY_AGAIN, 2, extended / KIB);
     store(cmos, MEMORY_ABOVE_16M, 2, beyond(memory->below_4g, 16 * MIB) / (64 * KIB));
     store(cmos, MEMORY_ABOVE_4G, 3, memory->above_4g / (64 * KIB));
-    store(cmos, OTHER_CPUS, 1, cpus - 1);
+    store(cmos, OTHER_CPUS, 1, cmos->cpus - 1);
 }
 
 /* "Set bit", "DM": binary or binary-coded decimal. */

@@ -28,12 +28,20 @@ struct cmos_memory {
 
 struct cmos {
     struct cmos_clock clock;
-    uint8_t index;
+    struct cmos_memory memory;
+    unsigned cpus;
+
+    uint8_t index;            /* from here on: its state */
     uint8_t bytes[CMOS_SIZE]; /* those of the clock are not used */
 };
 
+/* Wires it; all of its state is 0, and a reset has to follow. The clock's context must outlive it.
+ */
 void cmos_init(struct cmos *cmos, const struct cmos_memory *memory, unsigned cpus,
                const struct cmos_clock *clock);
+
+/* State as a PC's firmware leaves it, where it is not 0. */
+void cmos_reset(void *cmos);
 
 /* A struct bus_range's functions, at port 0x70: index, data. */
 uint8_t cmos_read(void *cmos, uint64_t offset);

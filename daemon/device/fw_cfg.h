@@ -19,7 +19,8 @@ enum { FW_CFG_PORTS = 2, FW_CFG_WIDTHS = BUS_16_BITS };
 struct fw_cfg {
     uint64_t memory_bytes;
     uint16_t cpus;
-    uint16_t key;
+
+    uint16_t key;      /* from here on: its state, 0 after a reset */
     uint32_t position; /* within the item that key selects */
 };
 

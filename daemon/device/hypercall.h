@@ -22,8 +22,9 @@ struct hypercall_device {
     struct vcpu_kick *kick; /* that is used to look at the guest's output ring from outside */
     uint64_t vm_id;         /* for the log */
     const char *vm_name;
-    struct guest_ring ring;
     struct note *ring_note; /* why a ring of the guest's was refused or ended */
+
+    struct guest_ring ring; /* its state; there is none after a reset */
 };
 
 /*

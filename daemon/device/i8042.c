@@ -49,14 +49,17 @@ enum {
 
 void i8042_init(struct i8042 *i8042, struct guest_end *end, const struct interrupt_line *irq)
 {
-    *i8042 = (struct i8042){
-        .end = end,
-        .irq = *irq,
-        .status = STATUS_SYSTEM | STATUS_UNLOCKED,
-        .configuration = CONFIGURATION_INTERRUPT | CONFIGURATION_SYSTEM |
-                         CONFIGURATION_AUXILIARY_OFF | CONFIGURATION_TRANSLATE,
-        .output_port = OUTPUT_PORT_RUN | OUTPUT_PORT_A20 | OUTPUT_PORT_UNUSED,
-    };
+    *i8042 = (struct i8042){ .end = end, .irq = *irq };
+}
+
+void i8042_reset(void *device)
+{
+    struct i8042 *i8042 = device;
+
+    i8042->status = STATUS_SYSTEM | STATUS_UNLOCKED;
+    i8042->configuration = CONFIGURATION_INTERRUPT | CONFIGURATION_SYSTEM |
+                           CONFIGURATION_AUXILIARY_OFF | CONFIGURATION_TRANSLATE;
+    i8042->output_port = OUTPUT_PORT_RUN | OUTPUT_PORT_A20 | OUTPUT_PORT_UNUSED;
 }
 
 static void update_interrupt(struct i8042 *i8042)

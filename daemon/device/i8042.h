@@ -17,7 +17,8 @@
 struct i8042 {
     struct guest_end *end;
     struct interrupt_line irq;
-    uint8_t status; /* less the bit that says that there is output */
+
+    uint8_t status; /* from here on: its state. Less the bit that says that there is output */
     uint8_t configuration;
     uint8_t output_port;
     uint8_t command; /* whose data is to come; 0: none */
@@ -26,8 +27,12 @@ struct i8042 {
     bool interrupt; /* level of the interrupt line */
 };
 
-/* State as a PC's firmware leaves it. irq: the keyboard's. end must outlive the controller. */
+/* Wires it; all of its state is 0, and a reset has to follow. irq: the keyboard's. end must outlive
+ * the controller. */
 void i8042_init(struct i8042 *i8042, struct guest_end *end, const struct interrupt_line *irq);
+
+/* State as a PC's firmware leaves it, where it is not 0. */
+void i8042_reset(void *i8042);
 
 /* Functions of two struct bus_range of one port each: 0x60 and 0x64. */
 uint8_t i8042_read_data(void *i8042, uint64_t offset);

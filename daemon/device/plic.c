@@ -40,7 +40,7 @@ static void update(struct plic *plic)
 
         if (level != context->level) {
             context->level = level;
-            interrupt_line_set(&context->output, level);
+            plic->set(plic->context, i, level);
         }
     }
 }
@@ -48,10 +48,7 @@ static void update(struct plic *plic)
 void plic_init(struct plic *plic, unsigned context_count,
                void (*set)(void *context, unsigned hart, bool level), void *context)
 {
-    *plic = (struct plic){ .context_count = context_count };
-    for (unsigned i = 0; i < context_count; i++)
-        plic->contexts[i].output =
-            (struct interrupt_line){ .set = set, .context = context, .irq = i };
+    *plic = (struct plic){ .set = set, .context = context, .context_count = context_count };
 }
 
 /* A request that was not claimed goes when its level does, as QEMU has it. A gateway of the

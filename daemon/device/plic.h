@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "device/interrupt.h"
 #include "kvm/bus.h"
 
 enum {
@@ -23,18 +22,20 @@ enum {
 };
 
 struct plic_context {
-    struct interrupt_line output; /* its irq is the context's number */
-    bool level;                   /* of the output */
-    uint32_t enabled;             /* a bit for each source */
+    bool level;       /* of its output */
+    uint32_t enabled; /* a bit for each source */
     uint32_t threshold;
 };
 
 struct plic {
-    uint32_t priorities[PLIC_SOURCES];
-    uint32_t levels;  /* of the sources, a bit each */
-    uint32_t pending; /* waits to be claimed */
-    uint32_t claimed; /* and not completed: its gateway lets no other through */
+    void (*set)(void *context, unsigned hart, bool level);
+    void *context;
     unsigned context_count;
+
+    uint32_t priorities[PLIC_SOURCES]; /* from here on: its state, 0 after a reset */
+    uint32_t levels;                   /* of the sources, a bit each */
+    uint32_t pending;                  /* waits to be claimed */
+    uint32_t claimed;                  /* and not completed: its gateway lets no other through */
     struct plic_context contexts[PLIC_CONTEXTS_MAX];
 };
 

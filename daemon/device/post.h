@@ -7,7 +7,11 @@
 
 #include "shared/post_code.h"
 
-/* A struct bus_range's functions; device: a struct post_code. Reads back the last code. With the
- * machine's lock held. */
-uint8_t post_code_read(void *code, uint64_t offset);
-void post_code_write(void *code, uint64_t offset, uint8_t value);
+/* One port. Its state is where the owner keeps it. */
+struct post {
+    struct post_code *code;
+};
+
+/* A struct bus_range's functions. Reads back the last code. With the machine's lock held. */
+uint8_t post_read(void *post, uint64_t offset);
+void post_write(void *post, uint64_t offset, uint8_t value);

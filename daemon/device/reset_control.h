@@ -22,7 +22,8 @@ enum {
 
 struct reset_control {
     struct guest_end *end;
-    uint8_t value;
+
+    uint8_t value; /* its state, 0 after a reset */
 };
 
 /* A struct bus_range's functions, at RESET_CONTROL_BASE. */

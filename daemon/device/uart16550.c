@@ -157,6 +157,12 @@ void uart16550_init(struct uart16550 *uart, const struct console *console,
                     const struct interrupt_line *irq)
 {
     *uart = (struct uart16550){ .console = console, .irq = *irq };
+}
+
+void uart16550_reset(void *device)
+{
+    struct uart16550 *uart = device;
+
     uart->modem_inputs = modem_inputs(uart);
 }
 

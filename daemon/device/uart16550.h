@@ -23,7 +23,8 @@ enum { UART16550_REGISTERS = 8, UART16550_FIFO_SIZE = 16 };
 struct uart16550 {
     const struct console *console;
     struct interrupt_line irq;
-    uint8_t divisor_low;
+
+    uint8_t divisor_low; /* from here on: its state */
     uint8_t divisor_high;
     uint8_t interrupt_enable;
     uint8_t fifo_control;
@@ -41,9 +42,12 @@ struct uart16550 {
     bool interrupt;          /* level of the interrupt line */
 };
 
-/* State after reset (Table I). console must outlive the UART. */
+/* Wires it; all of its state is 0, and a reset has to follow. console must outlive the UART. */
 void uart16550_init(struct uart16550 *uart, const struct console *console,
                     const struct interrupt_line *irq);
+
+/* State after reset (Table I), where it is not 0. */
+void uart16550_reset(void *uart);
 
 /* The console has input, or it has ended. May be called at any time, for nothing as well. */
 void uart16550_receive(struct uart16550 *uart);

@@ -31,6 +31,7 @@ static void set_up(struct machine_end *machine)
     *machine = (struct machine_end){ 0 };
     acpi_pm_init(&machine->device, &machine->end,
                  &(struct acpi_pm_clock){ .now_ns = now_ns, .context = machine });
+    acpi_pm_reset(&machine->device);
     bus_add(&machine->bus, (struct bus_range){ .base = BASE,
                                                .size = ACPI_PM_REGISTERS_SIZE,
                                                .read = acpi_pm_read,

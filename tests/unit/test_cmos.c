@@ -29,6 +29,7 @@ static void set_up_memory(struct machine_end *end, uint64_t below_4g, uint64_t a
 
     end->time = LEAP_DAY;
     cmos_init(&end->cmos, &memory, 4, &clock);
+    cmos_reset(&end->cmos);
 }
 
 static void set_up(struct machine_end *end)

@@ -25,6 +25,7 @@ static void set_up(struct machine_end *machine)
 
     *machine = (struct machine_end){ .level = false };
     i8042_init(&machine->i8042, &machine->end, &irq);
+    i8042_reset(&machine->i8042);
 }
 
 static void command(struct machine_end *machine, uint8_t value)

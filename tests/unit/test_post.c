@@ -5,34 +5,37 @@
 static void there_is_no_code_before_one_is_written(void **state)
 {
     struct post_codes codes = { 0 };
+    struct post post = { .code = &codes.port_80 };
     uint8_t code = 0x5a;
 
     (void)state;
     assert_false(post_code_get(&codes.port_80, &code));
     assert_int_equal(code, 0x5a);
-    assert_int_equal(post_code_read(&codes.port_80, 0), 0xff);
+    assert_int_equal(post_read(&post, 0), 0xff);
 }
 
 static void last_code_is_kept(void **state)
 {
     struct post_codes codes = { 0 };
+    struct post post = { .code = &codes.port_80 };
     uint8_t code;
 
     (void)state;
-    post_code_write(&codes.port_80, 0, 0x31);
-    post_code_write(&codes.port_80, 0, 0x32);
+    post_write(&post, 0, 0x31);
+    post_write(&post, 0, 0x32);
     assert_true(post_code_get(&codes.port_80, &code));
     assert_int_equal(code, 0x32);
-    assert_int_equal(post_code_read(&codes.port_80, 0), 0x32);
+    assert_int_equal(post_read(&post, 0), 0x32);
 }
 
 static void code_0_is_a_code(void **state)
 {
     struct post_codes codes = { 0 };
+    struct post post = { .code = &codes.port_80 };
     uint8_t code = 0x5a;
 
     (void)state;
-    post_code_write(&codes.port_80, 0, 0);
+    post_write(&post, 0, 0);
     assert_true(post_code_get(&codes.port_80, &code));
     assert_int_equal(code, 0);
 }
@@ -40,10 +43,11 @@ static void code_0_is_a_code(void **state)
 static void each_port_has_its_own(void **state)
 {
     struct post_codes codes = { 0 };
+    struct post post = { .code = &codes.port_190 };
     uint8_t code;
 
     (void)state;
-    post_code_write(&codes.port_190, 0, 0x77);
+    post_write(&post, 0, 0x77);
     assert_false(post_code_get(&codes.port_80, &code));
     assert_true(post_code_get(&codes.port_190, &code));
     assert_int_equal(code, 0x77);

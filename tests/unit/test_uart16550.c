@@ -46,6 +46,7 @@ static void reset(struct machine_end *end)
 
     captured_console_init(&end->captured);
     uart16550_init(&end->uart, &end->captured.console, &irq);
+    uart16550_reset(&end->uart);
     end->level = false;
     end->edges = 0;
 }
@@ -672,6 +673,7 @@ static void machine_without_controller_can_do_all_the_same(void **state)
     (void)state;
     reset(&end);
     uart16550_init(&end.uart, &end.captured.console, &none);
+    uart16550_reset(&end.uart);
     out(&end, MCR, OUT2);
     out(&end, IER, ERBFI);
     type(&end, "a");

@@ -38,7 +38,10 @@ const enum board_kind board_of_kernels = BOARD_PC;
 struct pc {
     struct board board;
     struct debug_console debug_console;
+    struct debug_console firmware_debug;
     struct debug_exit debug_exit;
+    struct post post;
+    struct post post_2;
     struct i8042 i8042;
     struct reset_control reset_control;
     struct cmos cmos;
@@ -96,12 +99,18 @@ void arch_init_devices(struct board *board, const struct board_config *config)
     const uint64_t below = memory < GUEST_HOLE_START ? memory : GUEST_HOLE_START;
 
     pc->debug_console.console = config->console;
+    pc->firmware_debug.console = config->console;
     pc->debug_exit.end = &machine->end;
+    pc->post.code = &config->post->port_80;
+    pc->post_2.code = &config->post->port_190;
     i8042_init(&pc->i8042, &machine->end, &keyboard_irq);
+    i8042_reset(&pc->i8042);
     pc->reset_control.end = &machine->end;
     cmos_init(&pc->cmos, &(struct cmos_memory){ .below_4g = below, .above_4g = memory - below },
               machine->config.cpus, &(struct cmos_clock){ .now = now_s });
+    cmos_reset(&pc->cmos);
     acpi_pm_init(&pc->acpi_pm, &machine->end, &(struct acpi_pm_clock){ .now_ns = now_ns });
+    acpi_pm_reset(&pc->acpi_pm);
     fw_cfg_init(&pc->fw_cfg, memory, machine->config.cpus);
 }
 
@@ -137,21 +146,21 @@ void arch_place_devices(struct board *board, const struct board_config *config)
         { false,
           { .base = POST_PORT,
             .size = 1,
-            .read = post_code_read,
-            .write = post_code_write,
-            .device = &config->post->port_80 } },
+            .read = post_read,
+            .write = post_write,
+            .device = &pc->post } },
         { false,
           { .base = POST_PORT_2,
             .size = 1,
-            .read = post_code_read,
-            .write = post_code_write,
-            .device = &config->post->port_190 } },
+            .read = post_read,
+            .write = post_write,
+            .device = &pc->post_2 } },
         { true,
           { .base = FIRMWARE_DEBUG_PORT,
             .size = 1,
             .read = debug_console_read,
             .write = debug_console_write,
-            .device = &pc->debug_console } },
+            .device = &pc->firmware_debug } },
         { true,
           { .base = KEYBOARD_DATA_PORT,
             .size = 1,
