@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "board/board.h"
+#include "board/device_table.h"
 #include "device/hypercall.h"
 #include "device/uart16550.h"
 #include "kvm/machine.h"
@@ -23,8 +24,13 @@ struct board {
 /* Bytes of an architecture's struct. */
 extern const size_t arch_board_size;
 
-/* Where the UART is, whose writes KVM may gather. */
-extern const enum io_space arch_uart_space;
+/* All devices, the common ones too. Offsets are in an architecture's struct. */
+extern const struct device_table arch_devices;
+
+/* Where they are: ports or memory. */
+extern const enum io_space arch_device_space;
+
+/* Where the UART's data register is, whose writes KVM may gather. */
 extern const uint64_t arch_uart_address;
 
 /* The interrupt line of the board's UART, whose controller may not be there. */
@@ -34,8 +40,5 @@ struct interrupt_line arch_uart_line(struct board *board);
 int arch_describe_machine(struct machine *machine, const struct board_config *config,
                           struct error *err);
 
-/* The devices that only this architecture has; the common ones are made. */
-void arch_init_devices(struct board *board, const struct board_config *config);
-
-/* Puts all devices on the machine's buses. */
-void arch_place_devices(struct board *board, const struct board_config *config);
+/* Wires the devices that only this architecture has. */
+void arch_wire_devices(struct board *board, const struct board_config *config);

@@ -5,13 +5,12 @@
 
 #include "board/arch.h"
 
-static void init_devices(struct board *board, const struct board_config *config)
+static void wire_devices(struct board *board, const struct board_config *config)
 {
     struct machine *machine = board->machine;
     const struct interrupt_line uart_line = arch_uart_line(board);
 
     uart16550_init(&board->uart, config->console, &uart_line);
-    uart16550_reset(&board->uart);
     board->hypercalls = (struct hypercall_device){
         .console = config->console,
         .stats = machine->stats,
@@ -21,13 +20,15 @@ static void init_devices(struct board *board, const struct board_config *config)
         .vm_name = config->vm_name,
         .ring_note = config->ring_note,
     };
-    arch_init_devices(board, config);
+    arch_wire_devices(board, config);
 }
 
 int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
               struct error *err)
 {
-    struct board *board;
+    _cleanup_(board_freep) struct board *board = NULL;
+    struct bus *bus = arch_device_space == IO_SPACE_PORT ? &machine->ports : &machine->mmio;
+    const bool bare = config->kind == BOARD_BARE;
     int r;
 
     r = arch_describe_machine(machine, config, err);
@@ -37,13 +38,16 @@ int board_new(struct machine *machine, const struct board_config *config, struct
     if (!board)
         return error_set(err, -ENOMEM, "out of memory");
     board->machine = machine;
-    init_devices(board, config);
-    arch_place_devices(board, config);
+    wire_devices(board, config);
+    device_table_reset(&arch_devices, bare, board);
+    r = device_table_place(&arch_devices, bare, board, bus, err);
+    if (r < 0)
+        return r;
     machine->hypercall = hypercall_device_call;
     machine->hypercall_device = &board->hypercalls;
     if (config->coalesce)
-        machine_coalesce(machine, arch_uart_space, arch_uart_address);
-    *ret = board;
+        machine_coalesce(machine, arch_device_space, arch_uart_address);
+    *ret = TAKE_PTR(board);
     return 0;
 }
 

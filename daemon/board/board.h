@@ -10,6 +10,7 @@
 #include "device/console.h"
 #include "shared/definition.h"
 #include "shared/post_code.h"
+#include "util/cleanup.h"
 #include "util/error.h"
 #include "util/note.h"
 
@@ -36,13 +37,15 @@ struct board_config {
 /*
  * Puts the devices on the machine's buses, and what the guest looks for in memory into it, whose
  * image is loaded. What config points to must outlive the board, and so must the machine.
- * The VM's thread. Errors: -ENOMEM, -ENOEXEC (no room in the guest's memory).
+ * The VM's thread. Errors: -ENOMEM, -ENOEXEC (no room in the guest's memory), and those of
+ * device_table_place(). The machine must not run then.
  */
 int board_new(struct machine *machine, const struct board_config *config, struct board **ret,
               struct error *err);
 
 /* Accepts NULL. The VM's thread; no vCPU runs. */
 struct board *board_free(struct board *board);
+DEFINE_CLEANUP(struct board *, board_free);
 
 /* The console may have input. */
 void board_receive(struct board *board);

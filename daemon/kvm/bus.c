@@ -1,12 +1,23 @@
 #include "kvm/bus.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <stddef.h>
 
-void bus_add(struct bus *bus, struct bus_range range)
+/* By distances, which do not overflow where a range ends at the last address. */
+static bool overlap(const struct bus_range *a, const struct bus_range *b)
 {
-    assert(bus->count < BUS_RANGES_MAX);
+    return a->base - b->base < b->size || b->base - a->base < a->size;
+}
+
+int bus_add(struct bus *bus, struct bus_range range)
+{
+    for (unsigned i = 0; i < bus->count; i++)
+        if (overlap(&bus->ranges[i], &range))
+            return -EADDRINUSE;
+    if (bus->count == BUS_RANGES_MAX)
+        return -ENOSPC;
     bus->ranges[bus->count++] = range;
+    return 0;
 }
 
 static const struct bus_range *bus_find(const struct bus *bus, uint64_t address)

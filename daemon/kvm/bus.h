@@ -53,8 +53,8 @@ struct bus {
     struct bus_range ranges[BUS_RANGES_MAX];
 };
 
-/* At most BUS_RANGES_MAX ranges, none overlapping. */
-void bus_add(struct bus *bus, struct bus_range range);
+/* Errors: -ENOSPC (there are BUS_RANGES_MAX already), -EADDRINUSE (it overlaps one of them). */
+int bus_add(struct bus *bus, struct bus_range range);
 
 /* Whether a device answers at address, to reads or to writes, of whichever width. */
 bool bus_has(const struct bus *bus, enum io_direction direction, uint64_t address);

@@ -1,6 +1,6 @@
 #include "unit_test.h"
 
-#include <string.h>
+#include <errno.h>
 
 #include "kvm/bus.h"
 
@@ -33,11 +33,15 @@ static void memory_write(void *context, uint64_t offset, uint8_t value)
 
 static void add_memory(struct bus *bus, uint64_t base, uint64_t size, struct memory_device *device)
 {
-    bus_add(bus, (struct bus_range){ .base = base,
-                                     .size = size,
-                                     .read = memory_read,
-                                     .write = memory_write,
-                                     .device = device });
+    const struct bus_range range = {
+        .base = base,
+        .size = size,
+        .read = memory_read,
+        .write = memory_write,
+        .device = device,
+    };
+
+    assert_int_equal(bus_add(bus, range), 0);
 }
 
 static void device_sees_offsets_from_its_base(void **state)
@@ -189,6 +193,40 @@ static void bus_holds_as_many_ranges_as_it_says(void **state)
         bus_read(&bus, i * 0x100, &byte, 1);
         assert_int_equal(byte, i);
     }
+}
+
+static void range_too_many_is_refused(void **state)
+{
+    const struct bus_range one_more = { .base = 0x10000, .size = 1, .read = memory_read };
+    struct memory_device device;
+    struct bus bus = { 0 };
+
+    (void)state;
+    for (unsigned i = 0; i < BUS_RANGES_MAX; i++)
+        add_memory(&bus, i * 0x100, 1, &device);
+    assert_int_equal(bus_add(&bus, one_more), -ENOSPC);
+    assert_false(bus_has(&bus, IO_IN, one_more.base));
+}
+
+static void range_that_overlaps_another_is_refused(void **state)
+{
+    static const struct {
+        uint64_t base, size;
+    } bad[] = { { 0x10, 8 },           { 0xf, 2 },       { 0x17, 1 }, { 0x12, 1 }, { 0, 0x100 },
+                { UINT64_MAX - 2, 8 }, { UINT64_MAX, 1 } };
+    struct memory_device device;
+    struct bus bus = { 0 };
+
+    (void)state;
+    add_memory(&bus, 0x10, 8, &device);
+    add_memory(&bus, UINT64_MAX - 7, 8, &device);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(
+            bus_add(&bus, (struct bus_range){ .base = bad[i].base, .size = bad[i].size }),
+            -EADDRINUSE);
+    assert_int_equal(bus_add(&bus, (struct bus_range){ .base = 0x18, .size = 1 }), 0);
+    assert_int_equal(bus_add(&bus, (struct bus_range){ .base = 0xf, .size = 1 }), 0);
+    assert_int_equal(bus_add(&bus, (struct bus_range){ .base = 0, .size = 1 }), 0);
 }
 
 /* A device with wide registers: it writes down what it is asked for. The byte at offset n reads as
@@ -454,6 +492,8 @@ int main(void)
         cmocka_unit_test(access_across_two_devices_reaches_both),
         cmocka_unit_test(access_beyond_the_last_address_goes_on_at_0),
         cmocka_unit_test(bus_holds_as_many_ranges_as_it_says),
+        cmocka_unit_test(range_too_many_is_refused),
+        cmocka_unit_test(range_that_overlaps_another_is_refused),
         cmocka_unit_test(write_of_a_width_that_is_taken_comes_in_one_piece),
         cmocka_unit_test(read_of_a_width_that_is_taken_comes_in_one_piece),
         cmocka_unit_test(access_need_not_begin_at_a_multiple_of_its_width),

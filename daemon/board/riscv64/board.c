@@ -31,7 +31,7 @@ struct virt {
 };
 
 const size_t arch_board_size = sizeof(struct virt);
-const enum io_space arch_uart_space = IO_SPACE_MEMORY;
+const enum io_space arch_device_space = IO_SPACE_MEMORY;
 const uint64_t arch_uart_address = UART_ADDRESS;
 
 static void set_external(void *context, unsigned hart, bool level)
@@ -52,7 +52,7 @@ struct interrupt_line arch_uart_line(struct board *board)
     };
 }
 
-void arch_init_devices(struct board *board, const struct board_config *config)
+void arch_wire_devices(struct board *board, const struct board_config *config)
 {
     struct virt *virt = (struct virt *)board;
     struct machine *machine = board->machine;
@@ -62,31 +62,34 @@ void arch_init_devices(struct board *board, const struct board_config *config)
     virt->finisher.end = &machine->end;
 }
 
-void arch_place_devices(struct board *board, const struct board_config *config)
-{
-    struct virt *virt = (struct virt *)board;
-    struct machine *machine = board->machine;
+static const struct device_row rows[] = {
+    {
+        .name = "uart",
+        DEVICE_WITH_STATE(struct virt, board.uart, divisor_low),
+        .reset = uart16550_reset,
+        .ranges = { { UART_ADDRESS, UART16550_REGISTERS, .read = uart16550_read,
+                      .write = uart16550_write } },
+    },
+    {
+        .name = "hypercalls", /* by SBI calls: on no bus */
+        DEVICE_WITH_STATE(struct virt, board.hypercalls, ring),
+    },
+    {
+        .name = "finisher",
+        DEVICE_WITHOUT_STATE(struct virt, finisher),
+        .ranges = { { FINISHER_ADDRESS, FINISHER_SIZE, .read = finisher_read,
+                      .write_wide = finisher_write, .widths = FINISHER_WIDTHS } },
+    },
+    {
+        .name = "plic",
+        .kernels_only = true,
+        DEVICE_WITH_STATE(struct virt, plic, priorities),
+        .ranges = { { PLIC_ADDRESS, PLIC_SIZE, .read_wide = plic_read, .write_wide = plic_write,
+                      .widths = PLIC_WIDTHS } },
+    },
+};
 
-    (void)config;
-    bus_add(&machine->mmio, (struct bus_range){ .base = UART_ADDRESS,
-                                                .size = UART16550_REGISTERS,
-                                                .read = uart16550_read,
-                                                .write = uart16550_write,
-                                                .device = &board->uart });
-    bus_add(&machine->mmio, (struct bus_range){ .base = FINISHER_ADDRESS,
-                                                .size = FINISHER_SIZE,
-                                                .read = finisher_read,
-                                                .write_wide = finisher_write,
-                                                .widths = FINISHER_WIDTHS,
-                                                .device = &virt->finisher });
-    if (machine->config.interrupts)
-        bus_add(&machine->mmio, (struct bus_range){ .base = PLIC_ADDRESS,
-                                                    .size = PLIC_SIZE,
-                                                    .read_wide = plic_read,
-                                                    .write_wide = plic_write,
-                                                    .widths = PLIC_WIDTHS,
-                                                    .device = &virt->plic });
-}
+const struct device_table arch_devices = { rows, sizeof(rows) / sizeof(rows[0]) };
 
 /* At the end of memory, which loaders leave free unless the file says otherwise. */
 static int place_device_tree(struct guest_memory *memory, const unsigned char *bytes,

@@ -50,7 +50,7 @@ struct pc {
 };
 
 const size_t arch_board_size = sizeof(struct pc);
-const enum io_space arch_uart_space = IO_SPACE_PORT;
+const enum io_space arch_device_space = IO_SPACE_PORT;
 const uint64_t arch_uart_address = UART_PORT;
 
 static void set_irq(void *context, unsigned irq, bool level)
@@ -90,7 +90,7 @@ struct interrupt_line arch_uart_line(struct board *board)
     return irq_line(board->machine, UART_IRQ);
 }
 
-void arch_init_devices(struct board *board, const struct board_config *config)
+void arch_wire_devices(struct board *board, const struct board_config *config)
 {
     struct pc *pc = (struct pc *)board;
     struct machine *machine = board->machine;
@@ -104,113 +104,100 @@ void arch_init_devices(struct board *board, const struct board_config *config)
     pc->post.code = &config->post->port_80;
     pc->post_2.code = &config->post->port_190;
     i8042_init(&pc->i8042, &machine->end, &keyboard_irq);
-    i8042_reset(&pc->i8042);
     pc->reset_control.end = &machine->end;
     cmos_init(&pc->cmos, &(struct cmos_memory){ .below_4g = below, .above_4g = memory - below },
               machine->config.cpus, &(struct cmos_clock){ .now = now_s });
-    cmos_reset(&pc->cmos);
     acpi_pm_init(&pc->acpi_pm, &machine->end, &(struct acpi_pm_clock){ .now_ns = now_ns });
-    acpi_pm_reset(&pc->acpi_pm);
     fw_cfg_init(&pc->fw_cfg, memory, machine->config.cpus);
 }
 
-void arch_place_devices(struct board *board, const struct board_config *config)
-{
-    struct pc *pc = (struct pc *)board;
-    const struct {
-        bool pc_only;
-        struct bus_range range;
-    } rows[] = {
-        { false,
-          { .base = UART_PORT,
-            .size = UART16550_REGISTERS,
-            .read = uart16550_read,
-            .write = uart16550_write,
-            .device = &board->uart } },
+/* The UART first: of all, it is looked for most often. */
+static const struct device_row rows[] = {
+    {
+        .name = "uart",
+        DEVICE_WITH_STATE(struct pc, board.uart, divisor_low),
+        .reset = uart16550_reset,
+        .ranges = { { UART_PORT, UART16550_REGISTERS, .read = uart16550_read,
+                      .write = uart16550_write } },
+    },
+    {
         /* bytes that go out there are hypercalls, which the exit table knows; wider ones nobody's
          */
-        { false, { .base = HYPERCALL_PORT, .size = 1, .read = read_abi_version } },
-        { false,
-          { .base = DEBUG_CONSOLE_PORT,
-            .size = 1,
-            .read = debug_console_read,
-            .write = debug_console_write,
-            .device = &pc->debug_console } },
-        { false,
-          { .base = DEBUG_EXIT_PORT,
-            .size = DEBUG_EXIT_PORTS,
-            .read = debug_exit_read,
-            .write_wide = debug_exit_write,
-            .widths = DEBUG_EXIT_WIDTHS,
-            .device = &pc->debug_exit } },
-        { false,
-          { .base = POST_PORT,
-            .size = 1,
-            .read = post_read,
-            .write = post_write,
-            .device = &pc->post } },
-        { false,
-          { .base = POST_PORT_2,
-            .size = 1,
-            .read = post_read,
-            .write = post_write,
-            .device = &pc->post_2 } },
-        { true,
-          { .base = FIRMWARE_DEBUG_PORT,
-            .size = 1,
-            .read = debug_console_read,
-            .write = debug_console_write,
-            .device = &pc->firmware_debug } },
-        { true,
-          { .base = KEYBOARD_DATA_PORT,
-            .size = 1,
-            .read = i8042_read_data,
-            .write = i8042_write_data,
-            .device = &pc->i8042 } },
-        { true,
-          { .base = KEYBOARD_PORT,
-            .size = 1,
-            .read = i8042_read_status,
-            .write = i8042_write_command,
-            .device = &pc->i8042 } },
-        { true,
-          { .base = RESET_CONTROL_BASE,
-            .size = RESET_CONTROL_PORTS,
-            .read = reset_control_read,
-            .write_wide = reset_control_write,
-            .widths = RESET_CONTROL_WIDTHS,
-            .device = &pc->reset_control } },
-        { true,
-          { .base = CMOS_PORT,
-            .size = CMOS_PORTS,
-            .read = cmos_read,
-            .write = cmos_write,
-            .device = &pc->cmos } },
-        { true,
-          { .base = ACPI_TABLES_PM_PORT,
-            .size = ACPI_PM_REGISTERS_SIZE,
-            .read = acpi_pm_read,
-            .write = acpi_pm_write,
-            .device = &pc->acpi_pm } },
-        { true,
-          { .base = ACPI_TABLES_PM_PORT + ACPI_PM_TIMER,
-            .size = ACPI_PM_TIMER_SIZE,
-            .read_wide = acpi_pm_read_timer,
-            .widths = ACPI_PM_TIMER_WIDTHS,
-            .device = &pc->acpi_pm } },
-        { true,
-          { .base = FW_CFG_PORT,
-            .size = FW_CFG_PORTS,
-            .read = fw_cfg_read,
-            .write_wide = fw_cfg_write,
-            .widths = FW_CFG_WIDTHS,
-            .device = &pc->fw_cfg } },
-    };
+        .name = "hypercalls",
+        DEVICE_WITH_STATE(struct pc, board.hypercalls, ring),
+        .ranges = { { HYPERCALL_PORT, 1, .read = read_abi_version } },
+    },
+    {
+        .name = "debug-console",
+        DEVICE_WITHOUT_STATE(struct pc, debug_console),
+        .ranges = { { DEBUG_CONSOLE_PORT, 1, .read = debug_console_read,
+                      .write = debug_console_write } },
+    },
+    {
+        .name = "debug-exit",
+        DEVICE_WITHOUT_STATE(struct pc, debug_exit),
+        .ranges = { { DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, .read = debug_exit_read,
+                      .write_wide = debug_exit_write, .widths = DEBUG_EXIT_WIDTHS } },
+    },
+    {
+        .name = "post",
+        DEVICE_WITHOUT_STATE(struct pc, post),
+        .ranges = { { POST_PORT, 1, .read = post_read, .write = post_write } },
+    },
+    {
+        .name = "post-2",
+        DEVICE_WITHOUT_STATE(struct pc, post_2),
+        .ranges = { { POST_PORT_2, 1, .read = post_read, .write = post_write } },
+    },
+    {
+        .name = "firmware-debug",
+        .kernels_only = true,
+        DEVICE_WITHOUT_STATE(struct pc, firmware_debug),
+        .ranges = { { FIRMWARE_DEBUG_PORT, 1, .read = debug_console_read,
+                      .write = debug_console_write } },
+    },
+    {
+        .name = "i8042",
+        .kernels_only = true,
+        DEVICE_WITH_STATE(struct pc, i8042, status),
+        .reset = i8042_reset,
+        .ranges = { { KEYBOARD_DATA_PORT, 1, .read = i8042_read_data, .write = i8042_write_data },
+                    { KEYBOARD_PORT, 1, .read = i8042_read_status, .write = i8042_write_command } },
+    },
+    {
+        .name = "reset-control",
+        .kernels_only = true,
+        DEVICE_WITH_STATE(struct pc, reset_control, value),
+        .ranges = { { RESET_CONTROL_BASE, RESET_CONTROL_PORTS, .read = reset_control_read,
+                      .write_wide = reset_control_write, .widths = RESET_CONTROL_WIDTHS } },
+    },
+    {
+        .name = "cmos",
+        .kernels_only = true,
+        DEVICE_WITH_STATE(struct pc, cmos, index),
+        .reset = cmos_reset,
+        .ranges = { { CMOS_PORT, CMOS_PORTS, .read = cmos_read, .write = cmos_write } },
+    },
+    {
+        .name = "acpi-pm",
+        .kernels_only = true,
+        DEVICE_WITH_STATE(struct pc, acpi_pm, enable),
+        .reset = acpi_pm_reset,
+        .ranges = { { ACPI_TABLES_PM_PORT, ACPI_PM_REGISTERS_SIZE, .read = acpi_pm_read,
+                      .write = acpi_pm_write },
+                    { ACPI_TABLES_PM_PORT + ACPI_PM_TIMER, ACPI_PM_TIMER_SIZE,
+                      .read_wide = acpi_pm_read_timer, .widths = ACPI_PM_TIMER_WIDTHS } },
+    },
+    {
+        .name = "fw-cfg",
+        .kernels_only = true,
+        DEVICE_WITH_STATE(struct pc, fw_cfg, key),
+        .ranges = { { FW_CFG_PORT, FW_CFG_PORTS, .read = fw_cfg_read, .write_wide = fw_cfg_write,
+                      .widths = FW_CFG_WIDTHS } },
+    },
+};
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (config->kind == BOARD_PC || !rows[i].pc_only)
-            bus_add(&board->machine->ports, rows[i].range);
-}
+const struct device_table arch_devices = { rows, sizeof(rows) / sizeof(rows[0]) };
 
 /* Kernels find the other CPUs by the MP table; one alone does without where there is no room. Some
  * know ACPI's tables alone, but none that fits where there is no room for these. */
