@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/word_list.h"
 
 enum setting_type {
     SETTING_PATH,   /* char[max] */
@@ -191,18 +192,16 @@ void config_init(struct config *config)
 
 int config_set(struct config *config, const char *key, const char *value, struct error *err)
 {
-    char keys[256] = "";
+    char text[256] = "";
+    struct word_list keys = WORD_LIST(text);
 
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (strcmp(settings[i].key, key) == 0)
             return set_field(config, &settings[i], value, err);
 
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        size_t used = strlen(keys);
-
-        snprintf(keys + used, sizeof(keys) - used, "%s%s", i ? ", " : "", settings[i].key);
-    }
-    return error_set(err, -EINVAL, "there is no setting '%.64s'; there are: %s", key, keys);
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        word_list_add(&keys, "%s", settings[i].key);
+    return error_set(err, -EINVAL, "there is no setting '%.64s'; there are: %s", key, text);
 }
 
 /* Cuts white space at both ends, in place. */

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "image/arch.h"
+#include "util/word_list.h"
 
 static const struct image_mode *find_mode(const struct image_request *request)
 {
@@ -19,16 +19,14 @@ static const struct image_mode *find_mode(const struct image_request *request)
 
 static int refuse_mode(enum boot_mode mode, struct error *err)
 {
-    char names[64] = "";
-    size_t length = 0;
+    char text[96] = "";
+    struct word_list names = WORD_LIST(text);
 
     for (size_t i = 0; i < arch_image_mode_count; i++)
-        length +=
-            (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", i > 0 ? ", " : "",
-                             boot_mode_to_string(arch_image_modes[i].mode));
+        word_list_add(&names, "%s", boot_mode_to_string(arch_image_modes[i].mode));
     return error_set_about(err, "mode", -EINVAL,
                            "a flat image cannot be entered in mode '%s' here; accepted: %s",
-                           boot_mode_to_string(mode), names);
+                           boot_mode_to_string(mode), text);
 }
 
 static int check_fit(const struct image_file *image, gpa_t load, const struct guest_memory *memory,

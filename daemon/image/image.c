@@ -11,6 +11,7 @@
 #include "image/image_file.h"
 #include "image/loader.h"
 #include "kvm/arch.h"
+#include "util/word_list.h"
 
 /* NULL: this architecture has no such format. */
 static const struct image_loader *find_loader(enum image_format format)
@@ -51,15 +52,11 @@ static unsigned find_candidates(const struct image_probe *probe)
     return candidates;
 }
 
-static void list_words(unsigned formats, char *text, size_t size)
+static void list_words(unsigned formats, struct word_list *list)
 {
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (unsigned i = 0; i < IMAGE_FORMAT_COUNT && used < size; i++)
+    for (unsigned i = 0; i < IMAGE_FORMAT_COUNT; i++)
         if (formats & 1u << i)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
-                                     image_format_to_string((enum image_format)i));
+            word_list_add(list, "%s", image_format_to_string((enum image_format)i));
 }
 
 /* What a disk begins with: 512 bytes or more, whose 511th and 512th are this. */
@@ -72,12 +69,13 @@ static bool is_boot_sector(const struct image_probe *probe)
 static void note_flat(const struct image_request *request, const struct image_probe *probe,
                       unsigned candidates, struct image_kind *ret)
 {
-    char words[64];
+    char text[96] = "";
+    struct word_list words = WORD_LIST(text);
 
-    list_words(candidates, words, sizeof(words));
+    list_words(candidates, &words);
     if (candidates != 0)
         snprintf(ret->note, sizeof(ret->note),
-                 "taken as flat, for it may be any of %s; the format can be given", words);
+                 "taken as flat, for it may be any of %s; the format can be given", text);
     else if (is_boot_sector(probe) && !request->load_given)
         snprintf(ret->note, sizeof(ret->note),
                  "taken as flat: a boot sector, which expects to be loaded at 0x7c00");
@@ -172,7 +170,8 @@ static int check_parameter(enum image_format format, unsigned parameter, const c
                            struct error *err)
 {
     unsigned takers = 0;
-    char words[64];
+    char text[96] = "";
+    struct word_list words = WORD_LIST(text);
 
     if (find_loader(format)->takes & parameter)
         return 0;
@@ -182,9 +181,9 @@ static int check_parameter(enum image_format format, unsigned parameter, const c
         if (loader && loader->takes & parameter)
             takers |= 1u << i;
     }
-    list_words(takers, words, sizeof(words));
+    list_words(takers, &words);
     return error_set_about(err, name, -EINVAL, "'%s' does not go with format %s; it is for %s",
-                           name, image_format_to_string(format), words);
+                           name, image_format_to_string(format), text);
 }
 
 static int check_parameters(const struct image_request *request, enum image_format format,

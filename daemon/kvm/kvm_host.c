@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,6 +10,7 @@
 #include <linux/kvm.h>
 
 #include "kvm/arch.h"
+#include "util/word_list.h"
 
 static const struct kvm_capability capabilities[] = {
     { KVM_CAP_USER_MEMORY, "user_memory", 1 },
@@ -47,24 +47,24 @@ static int open_device(struct error *err)
 
 /* Asks for each capability of a table; adds the names of missing required ones to `missing`. */
 static void check_capabilities(struct kvm_host *host, const struct kvm_capability *table,
-                               size_t count, char *missing, size_t missing_size)
+                               size_t count, struct word_list *missing)
 {
     for (size_t i = 0; i < count && host->capability_count < KVM_CAPABILITY_MAX; i++) {
         int value = ioctl(host->fd, KVM_CHECK_EXTENSION, table[i].number);
-        size_t used = strlen(missing);
 
         if (value < 0)
             value = 0;
         host->capabilities[host->capability_count].capability = &table[i];
         host->capabilities[host->capability_count++].value = value;
         if (table[i].required && value == 0)
-            snprintf(missing + used, missing_size - used, "%s%s", used ? ", " : "", table[i].name);
+            word_list_add(missing, "%s", table[i].name);
     }
 }
 
 static int check_host(struct kvm_host *host, struct error *err)
 {
-    char missing[128] = "";
+    char names[192] = "";
+    struct word_list missing = WORD_LIST(names);
     int size;
 
     host->api_version = ioctl(host->fd, KVM_GET_API_VERSION, 0);
@@ -72,11 +72,11 @@ static int check_host(struct kvm_host *host, struct error *err)
         return error_set(err, -ENODEV, "/dev/kvm speaks KVM API version %d; vmmd needs %d",
                          host->api_version, KVM_API_VERSION);
 
-    check_capabilities(host, capabilities, sizeof(capabilities) / sizeof(capabilities[0]), missing,
-                       sizeof(missing));
-    check_capabilities(host, arch_capabilities, arch_capability_count, missing, sizeof(missing));
-    if (missing[0])
-        return error_set(err, -ENODEV, "this host's KVM lacks what vmmd needs: %s", missing);
+    check_capabilities(host, capabilities, sizeof(capabilities) / sizeof(capabilities[0]),
+                       &missing);
+    check_capabilities(host, arch_capabilities, arch_capability_count, &missing);
+    if (names[0])
+        return error_set(err, -ENODEV, "this host's KVM lacks what vmmd needs: %s", names);
 
     size = ioctl(host->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (size < (int)sizeof(struct kvm_run))

@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "util/word_list.h"
 #include "vm/registry.h"
 
 /* Stores a value of the row's type at ret; on failure says what would have been accepted. */
@@ -88,18 +89,18 @@ static int read_word(const struct rpc_param *row, struct json_object *value,
                      const struct registry *registry, void *ret, struct error *err)
 {
     const char *text = text_of(value);
-    char what[128] = "one of";
+    char list[192] = "", what[sizeof("one of ") + sizeof(list)];
+    struct word_list words = WORD_LIST(list);
 
     (void)registry;
     for (unsigned i = 0; row->words[i]; i++) {
-        size_t used = strlen(what);
-
         if (text && strcmp(text, row->words[i]) == 0) {
             *(unsigned *)ret = i;
             return 0;
         }
-        snprintf(what + used, sizeof(what) - used, "%s \"%s\"", i ? "," : "", row->words[i]);
+        word_list_add(&words, "\"%s\"", row->words[i]);
     }
+    snprintf(what, sizeof(what), "one of %s", list);
     return must_be(row, value, err, what);
 }
 
