@@ -6,29 +6,13 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "setting.h"
 #include "util/cleanup.h"
 #include "util/word_list.h"
 
-enum setting_type {
-    SETTING_PATH,   /* char[max] */
-    SETTING_SIZE,   /* uint64_t, bytes */
-    SETTING_NUMBER, /* uint64_t */
-    SETTING_LEVEL,  /* enum log_level */
-};
-
-static const struct setting {
-    const char *key;
-    enum setting_type type;
-    size_t offset;
-    uint64_t min;
-    uint64_t max; /* SETTING_PATH: size of the array */
-    const char *fallback;
-    bool fixed; /* cannot change while the daemon runs */
-    const char *help;
-} settings[] = {
+static const struct setting settings[] = {
 #define AT(field)         offsetof(struct config, field)
 #define KIB               UINT64_C(1024)
 #define GIB               (KIB * 1024 * 1024)
@@ -77,115 +61,13 @@ const char *config_default_at(size_t index)
     return settings[index].fallback;
 }
 
-static void *field_of(struct config *config, const struct setting *setting)
-{
-    return (char *)config + setting->offset;
-}
-
-static int set_path(const struct setting *setting, void *field, const char *value,
-                    struct error *err)
-{
-    if (value[0] == '\0' && setting->fallback[0] != '\0')
-        return error_set(err, -EINVAL, "'%s' must be a path, not empty", setting->key);
-    if (strlen(value) >= setting->max)
-        return error_set(err, -EINVAL, "'%s' may have at most %" PRIu64 " bytes, not %zu",
-                         setting->key, setting->max - 1, strlen(value));
-    strcpy(field, value);
-    return 0;
-}
-
-/* A decimal number, with K, M or G behind it where it is a size. */
-static bool parse_number(const char *text, bool is_size, uint64_t *ret)
-{
-    static const char units[] = "KMG";
-    uint64_t number, factor = 1;
-    const char *unit;
-    char *end;
-
-    if (!isdigit((unsigned char)text[0]))
-        return false;
-    errno = 0;
-    number = strtoull(text, &end, 10);
-    if (errno != 0)
-        return false;
-    if (is_size && *end) {
-        unit = strchr(units, toupper((unsigned char)*end));
-        if (!unit)
-            return false;
-        factor = KIB << (10 * (unit - units));
-        end++;
-    }
-    *ret = number * factor;
-    return *end == '\0' && number <= UINT64_MAX / factor;
-}
-
-static void format_size(uint64_t size, char *text, size_t text_size)
-{
-    static const char units[][2] = { "", "K", "M", "G" };
-    unsigned unit = 0;
-
-    while (unit < 3 && size % KIB == 0 && size > 0) {
-        size /= KIB;
-        unit++;
-    }
-    snprintf(text, text_size, "%" PRIu64 "%s", size, units[unit]);
-}
-
-static int set_number(const struct setting *setting, void *field, const char *value,
-                      struct error *err)
-{
-    bool is_size = setting->type == SETTING_SIZE;
-    char min[24], max[24];
-    uint64_t number;
-
-    if (parse_number(value, is_size, &number) && number >= setting->min && number <= setting->max) {
-        *(uint64_t *)field = number;
-        return 0;
-    }
-    if (!is_size)
-        return error_set(err, -EINVAL,
-                         "'%s' must be a number from %" PRIu64 " to %" PRIu64 ", not '%.64s'",
-                         setting->key, setting->min, setting->max, value);
-    format_size(setting->min, min, sizeof(min));
-    format_size(setting->max, max, sizeof(max));
-    return error_set(err, -EINVAL,
-                     "'%s' must be a size from %s to %s, in bytes or with K, M or G, not '%.64s'",
-                     setting->key, min, max, value);
-}
-
-static int set_level(const struct setting *setting, void *field, const char *value,
-                     struct error *err)
-{
-    if (log_level_from_string(value, field) < 0)
-        return error_set(err, -EINVAL, "'%s' must be error, warning, info or debug, not '%.64s'",
-                         setting->key, value);
-    return 0;
-}
-
-static int set_field(struct config *config, const struct setting *setting, const char *value,
-                     struct error *err)
-{
-    void *field = field_of(config, setting);
-
-    switch (setting->type) {
-    case SETTING_PATH:
-        return set_path(setting, field, value, err);
-    case SETTING_SIZE:
-    case SETTING_NUMBER:
-        return set_number(setting, field, value, err);
-    case SETTING_LEVEL:
-        return set_level(setting, field, value, err);
-    }
-    return -EINVAL;
-}
-
 void config_init(struct config *config)
 {
     int r = 0;
 
     memset(config, 0, sizeof(*config));
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        r |= set_field(config, &settings[i], settings[i].fallback, NULL);
+        r |= setting_set(&settings[i], config, settings[i].fallback, NULL);
     assert(r == 0);
     (void)r;
 }
@@ -197,7 +79,7 @@ int config_set(struct config *config, const char *key, const char *value, struct
 
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (strcmp(settings[i].key, key) == 0)
-            return set_field(config, &settings[i], value, err);
+            return setting_set(&settings[i], config, value, err);
 
     for (size_t i = 0; i < SETTING_COUNT; i++)
         word_list_add(&keys, "%s", settings[i].key);
@@ -284,5 +166,5 @@ void config_keep_fixed(struct config *config, const struct config *running)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (settings[i].fixed)
-            strcpy(field_of(config, &settings[i]), (const char *)running + settings[i].offset);
+            strcpy((char *)config + settings[i].offset, (const char *)running + settings[i].offset);
 }
