@@ -156,8 +156,7 @@ int config_check(struct config *config, struct error *err)
 const char *config_fixed_difference(const struct config *a, const struct config *b)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (settings[i].fixed &&
-            strcmp((const char *)a + settings[i].offset, (const char *)b + settings[i].offset) != 0)
+        if (settings[i].fixed && !setting_is_equal(&settings[i], a, b))
             return settings[i].key;
     return NULL;
 }
@@ -166,5 +165,5 @@ void config_keep_fixed(struct config *config, const struct config *running)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (settings[i].fixed)
-            strcpy((char *)config + settings[i].offset, (const char *)running + settings[i].offset);
+            setting_copy(&settings[i], config, running);
 }

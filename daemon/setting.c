@@ -106,3 +106,33 @@ int setting_set(const struct setting *setting, void *config, const char *value, 
     }
     return -EINVAL;
 }
+
+/* Bytes that the value takes in a config. */
+static size_t size_of(const struct setting *setting)
+{
+    switch (setting->type) {
+    case SETTING_PATH:
+        return setting->max;
+    case SETTING_SIZE:
+    case SETTING_NUMBER:
+        return sizeof(uint64_t);
+    case SETTING_LEVEL:
+        return sizeof(enum log_level);
+    }
+    return 0;
+}
+
+bool setting_is_equal(const struct setting *setting, const void *a, const void *b)
+{
+    const char *left = (const char *)a + setting->offset,
+               *right = (const char *)b + setting->offset;
+
+    /* behind a path's end may be the rest of a longer one */
+    return setting->type == SETTING_PATH ? strcmp(left, right) == 0
+                                         : memcmp(left, right, size_of(setting)) == 0;
+}
+
+void setting_copy(const struct setting *setting, void *to, const void *from)
+{
+    memcpy((char *)to + setting->offset, (const char *)from + setting->offset, size_of(setting));
+}

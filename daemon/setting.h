@@ -30,3 +30,9 @@ struct setting {
 /* Sets the value in `config`, the table's struct. Errors: -EINVAL, the sentence says what would be
  * accepted. */
 int setting_set(const struct setting *setting, void *config, const char *value, struct error *err);
+
+/* Whether two configs have the same value. */
+bool setting_is_equal(const struct setting *setting, const void *a, const void *b);
+
+/* Takes the value over from another config. */
+void setting_copy(const struct setting *setting, void *to, const void *from);
