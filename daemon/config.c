@@ -46,6 +46,8 @@ static const struct setting settings[] = {
 
 enum { SETTING_COUNT = sizeof(settings) / sizeof(settings[0]) };
 
+static_assert((int)SETTING_COUNT == (int)CONFIG_KEY_COUNT, "config.h says how many there are");
+
 const char *config_key_at(size_t index)
 {
     return index < SETTING_COUNT ? settings[index].key : NULL;

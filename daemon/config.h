@@ -27,6 +27,9 @@ struct config {
     enum log_level log_level;
 };
 
+/* How many settings there are, for who has a row of each. */
+enum { CONFIG_KEY_COUNT = 12 };
+
 void config_init(struct config *config);
 
 /* Sets one setting from text. Errors: -EINVAL, the sentence says what would be accepted. */

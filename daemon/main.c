@@ -29,7 +29,6 @@ static const struct timeval shutdown_limit = { .tv_sec = 4 };
 static const struct timeval shutdown_poll = { .tv_usec = 10000 };
 
 enum { EXIT_USAGE = 2 };
-enum { OPTIONS_MAX = 32 };
 enum { SIGNAL_COUNT = 3 };
 
 /* Codes of the options that are not settings; settings are 0 and found by their index. */
@@ -51,7 +50,10 @@ static const struct own_option {
     { "help", no_argument, OPTION_HELP, "--help", "this text" },
 };
 
-enum { OWN_OPTION_COUNT = sizeof(own_options) / sizeof(own_options[0]) };
+enum {
+    OWN_OPTION_COUNT = sizeof(own_options) / sizeof(own_options[0]),
+    OPTION_ROWS = (int)CONFIG_KEY_COUNT + OWN_OPTION_COUNT + 1, /* the last one ends them */
+};
 
 struct daemon {
     int argc;
@@ -86,7 +88,7 @@ static void print_usage(void)
     }
 }
 
-static void fill_options(struct option options[static OPTIONS_MAX])
+static void fill_options(struct option options[static OPTION_ROWS])
 {
     size_t count = 0;
 
@@ -123,7 +125,7 @@ struct request {
 static int read_arguments(int argc, char **argv, struct config *config, struct request *ret,
                           struct error *err)
 {
-    struct option options[OPTIONS_MAX];
+    struct option options[OPTION_ROWS];
     int code, index = 0, r = 0;
 
     fill_options(options);
