@@ -26,6 +26,7 @@ extern const char arch_kvm_module[];
 /* Where RAM begins. */
 extern const gpa_t arch_memory_base;
 
+/* At most KVM_CAPABILITY_ARCH_MAX: the table has a static_assert of it. */
 extern const struct kvm_capability arch_capabilities[];
 extern const size_t arch_capability_count;
 

@@ -1,5 +1,6 @@
 #include "kvm/kvm_host.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,6 +19,11 @@ static const struct kvm_capability capabilities[] = {
     { KVM_CAP_COALESCED_MMIO, "coalesced_mmio", 0 },
     { KVM_CAP_COALESCED_PIO, "coalesced_pio", 0 },
 };
+
+enum { CAPABILITY_COUNT = sizeof(capabilities) / sizeof(capabilities[0]) };
+
+static_assert((int)CAPABILITY_COUNT + (int)KVM_CAPABILITY_ARCH_MAX <= (int)KVM_CAPABILITY_MAX,
+              "room for the answer to each");
 
 static int open_device(struct error *err)
 {
@@ -49,7 +55,7 @@ static int open_device(struct error *err)
 static void check_capabilities(struct kvm_host *host, const struct kvm_capability *table,
                                size_t count, struct word_list *missing)
 {
-    for (size_t i = 0; i < count && host->capability_count < KVM_CAPABILITY_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         int value = ioctl(host->fd, KVM_CHECK_EXTENSION, table[i].number);
 
         if (value < 0)
@@ -72,8 +78,7 @@ static int check_host(struct kvm_host *host, struct error *err)
         return error_set(err, -ENODEV, "/dev/kvm speaks KVM API version %d; vmmd needs %d",
                          host->api_version, KVM_API_VERSION);
 
-    check_capabilities(host, capabilities, sizeof(capabilities) / sizeof(capabilities[0]),
-                       &missing);
+    check_capabilities(host, capabilities, CAPABILITY_COUNT, &missing);
     check_capabilities(host, arch_capabilities, arch_capability_count, &missing);
     if (names[0])
         return error_set(err, -ENODEV, "this host's KVM lacks what vmmd needs: %s", names);

@@ -16,7 +16,10 @@ struct kvm_capability {
     int required;
 };
 
-enum { KVM_CAPABILITY_MAX = 24 };
+enum {
+    KVM_CAPABILITY_ARCH_MAX = 16, /* rows of an architecture's table */
+    KVM_CAPABILITY_MAX = 24,      /* and of it and the common one */
+};
 
 struct kvm_host {
     int fd;

@@ -5,6 +5,7 @@
  */
 #include "kvm/arch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -26,6 +27,9 @@ const struct kvm_capability arch_capabilities[] = {
 };
 
 const size_t arch_capability_count = sizeof(arch_capabilities) / sizeof(arch_capabilities[0]);
+
+static_assert(sizeof(arch_capabilities) / sizeof(arch_capabilities[0]) <= KVM_CAPABILITY_ARCH_MAX,
+              "kvm/kvm_host.h has room for as many");
 
 int arch_open_host(int kvm_fd, void **ret, struct error *err)
 {

@@ -3,6 +3,7 @@
  */
 #include "kvm/arch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,9 @@ const struct kvm_capability arch_capabilities[] = {
 };
 
 const size_t arch_capability_count = sizeof(arch_capabilities) / sizeof(arch_capabilities[0]);
+
+static_assert(sizeof(arch_capabilities) / sizeof(arch_capabilities[0]) <= KVM_CAPABILITY_ARCH_MAX,
+              "kvm/kvm_host.h has room for as many");
 
 /*
  * Four pages that KVM needs on Intel hosts without "unrestricted guest": below 4 GiB, where no
