@@ -24,7 +24,7 @@ const struct rpc_param vm_input_params[] = {
     { "vm", RPC_VM, offsetof(struct input_params, vm), .requirement = RPC_REQUIRED },
     { "data", RPC_TEXT, offsetof(struct input_params, data), .requirement = RPC_REQUIRED },
     { "encoding", RPC_WORD, offsetof(struct input_params, encoding), .requirement = RPC_OPTIONAL,
-      .words = output_encoding_words },
+      .words = output_encoding_words, .fallback = OUTPUT_BASE64 },
     { "eof", RPC_BOOL, offsetof(struct input_params, eof), .requirement = RPC_OPTIONAL },
     { "wait", RPC_BOOL, offsetof(struct input_params, wait), .requirement = RPC_OPTIONAL },
     RPC_PARAMS_END,

@@ -24,7 +24,7 @@ const struct rpc_param vm_attach_params[] = {
     { "vm", RPC_VM, offsetof(struct attach_params, vm), .requirement = RPC_REQUIRED },
     { "from", RPC_POSITION, offsetof(struct attach_params, from), .requirement = RPC_OPTIONAL },
     { "encoding", RPC_WORD, offsetof(struct attach_params, encoding), .requirement = RPC_OPTIONAL,
-      .words = output_encoding_words },
+      .words = output_encoding_words, .fallback = OUTPUT_BASE64 },
     RPC_PARAMS_END,
 };
 
@@ -82,7 +82,7 @@ const struct rpc_param vm_output_params[] = {
     { "max", RPC_UINT, offsetof(struct output_params, max), .requirement = RPC_OPTIONAL, .min = 1,
       .max = PROTOCOL_OUTPUT_MAX, .fallback = PROTOCOL_OUTPUT_MAX },
     { "encoding", RPC_WORD, offsetof(struct output_params, encoding), .requirement = RPC_OPTIONAL,
-      .words = output_encoding_words },
+      .words = output_encoding_words, .fallback = OUTPUT_BASE64 },
     RPC_PARAMS_END,
 };
 

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,29 +27,44 @@
 #define MEMORY_MIN UINT64_C(65536)
 
 #define NOT_GIVEN UINT64_MAX /* of an address that has no fixed default */
+#define AUTO      UINT_MAX   /* of a word: none of the enum's */
 
-static const char *const format_words[] = {
-    "auto", "flat", "rom", "multiboot", "elf", "linux", NULL
-}; /* enum image_format */
-static const char *const mode_words[] = { "auto", "real", "protected", "long", "supervisor", NULL };
-static const char *const machine_words[] = { "auto", "bare", "pc", "virt", NULL };
+static const struct rpc_word format_words[] = {
+    { "auto", IMAGE_AUTO },
+    { "flat", IMAGE_FLAT },
+    { "rom", IMAGE_ROM },
+    { "multiboot", IMAGE_MULTIBOOT },
+    { "elf", IMAGE_ELF },
+    { "linux", IMAGE_LINUX },
+    { 0 },
+};
 
-static const enum boot_mode modes[] = { BOOT_REAL, BOOT_REAL, BOOT_PROTECTED, BOOT_LONG,
-                                        BOOT_SUPERVISOR };
-static const enum board_kind boards[] = { BOARD_BARE, BOARD_BARE, BOARD_PC, BOARD_VIRT };
+/* Not BOOT_RESET, which is a ROM's alone. */
+static const struct rpc_word mode_words[] = {
+    { "auto", AUTO },
+    { "real", BOOT_REAL },
+    { "protected", BOOT_PROTECTED },
+    { "long", BOOT_LONG },
+    { "supervisor", BOOT_SUPERVISOR },
+    { 0 },
+};
+
+static const struct rpc_word machine_words[] = {
+    { "auto", AUTO }, { "bare", BOARD_BARE }, { "pc", BOARD_PC }, { "virt", BOARD_VIRT }, { 0 },
+};
 
 struct start_params {
     struct rpc_image image;
     const char *name;
-    unsigned format;
-    unsigned mode; /* in mode_words; 0: not given */
+    unsigned format; /* enum image_format */
+    unsigned mode;   /* enum boot_mode, or AUTO */
     uint64_t load;
     uint64_t memory;
     uint64_t timeout_ms;
     uint64_t ring;
     bool coalesce;
     uint64_t entry;
-    unsigned machine; /* in machine_words; 0: not given */
+    unsigned machine; /* enum board_kind, or AUTO */
     uint64_t cpus;
     const char *append;
     struct rpc_image initrd;
@@ -60,8 +76,10 @@ struct start_params {
 const struct rpc_param vm_start_params[] = {
     { "image", RPC_IMAGE, AT(image), .requirement = RPC_REQUIRED },
     { "name", RPC_TEXT, AT(name), .requirement = RPC_OPTIONAL },
-    { "format", RPC_WORD, AT(format), .requirement = RPC_OPTIONAL, .words = format_words },
-    { "mode", RPC_WORD, AT(mode), .requirement = RPC_OPTIONAL, .words = mode_words },
+    { "format", RPC_WORD, AT(format), .requirement = RPC_OPTIONAL, .words = format_words,
+      .fallback = IMAGE_AUTO },
+    { "mode", RPC_WORD, AT(mode), .requirement = RPC_OPTIONAL, .words = mode_words,
+      .fallback = AUTO },
     { "load", RPC_UINT, AT(load), .requirement = RPC_OPTIONAL, .max = INT64_MAX,
       .fallback = NOT_GIVEN },
     { "memory", RPC_UINT, AT(memory), .requirement = RPC_OPTIONAL, .min = MEMORY_MIN,
@@ -72,7 +90,8 @@ const struct rpc_param vm_start_params[] = {
     { "coalesce", RPC_BOOL, AT(coalesce), .requirement = RPC_OPTIONAL, .fallback = true },
     { "entry", RPC_UINT, AT(entry), .requirement = RPC_OPTIONAL, .max = INT64_MAX,
       .fallback = NOT_GIVEN },
-    { "machine", RPC_WORD, AT(machine), .requirement = RPC_OPTIONAL, .words = machine_words },
+    { "machine", RPC_WORD, AT(machine), .requirement = RPC_OPTIONAL, .words = machine_words,
+      .fallback = AUTO },
     { "cpus", RPC_UINT, AT(cpus), .requirement = RPC_OPTIONAL, .min = 1, .max = MACHINE_CPUS_MAX,
       .fallback = 1 },
     { "append", RPC_TEXT, AT(append), .requirement = RPC_OPTIONAL },
@@ -238,14 +257,16 @@ void method_vm_start(struct rpc_call *call, const void *context)
 
     config.named = params->name != NULL;
     config.format = (enum image_format)params->format;
-    config.mode_given = params->mode != 0;
-    config.mode = modes[params->mode];
+    config.mode_given = params->mode != AUTO;
+    if (config.mode_given)
+        config.mode = (enum boot_mode)params->mode;
     config.load_given = params->load != NOT_GIVEN;
     config.load = params->load;
     config.entry_given = params->entry != NOT_GIVEN;
     config.entry = params->entry;
-    config.board_given = params->machine != 0;
-    config.board = boards[params->machine];
+    config.board_given = params->machine != AUTO;
+    if (config.board_given)
+        config.board = (enum board_kind)params->machine;
     config.cpus = (unsigned)params->cpus;
     config.memory_bytes = params->memory;
     config.ring_capacity = params->ring;

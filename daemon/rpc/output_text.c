@@ -9,7 +9,11 @@
 #include "protocol/json_text.h"
 #include "protocol/limits.h"
 
-const char *const output_encoding_words[] = { "base64", "utf-8", NULL };
+const struct rpc_word output_encoding_words[] = {
+    { "base64", OUTPUT_BASE64 },
+    { "utf-8", OUTPUT_UTF8 },
+    { 0 },
+};
 
 static struct json_object *new_base64(const unsigned char *data, size_t size)
 {

@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "rpc/param.h"
+
 struct json_object;
 
 enum output_encoding { OUTPUT_BASE64, OUTPUT_UTF8 };
 
-extern const char *const output_encoding_words[]; /* by enum output_encoding; ended by NULL */
+extern const struct rpc_word output_encoding_words[];
 
 /*
  * Encodes data[0..size) (size up to PROTOCOL_OUTPUT_MAX); *ret_used bytes of it. As UTF-8, what is

@@ -93,12 +93,12 @@ static int read_word(const struct rpc_param *row, struct json_object *value,
     struct word_list words = WORD_LIST(list);
 
     (void)registry;
-    for (unsigned i = 0; row->words[i]; i++) {
-        if (text && strcmp(text, row->words[i]) == 0) {
-            *(unsigned *)ret = i;
+    for (const struct rpc_word *known = row->words; known->word; known++) {
+        if (text && strcmp(text, known->word) == 0) {
+            *(unsigned *)ret = known->value;
             return 0;
         }
-        word_list_add(&words, "\"%s\"", row->words[i]);
+        word_list_add(&words, "\"%s\"", known->word);
     }
     snprintf(what, sizeof(what), "one of %s", list);
     return must_be(row, value, err, what);
@@ -232,6 +232,8 @@ static void store_fallback(const struct rpc_param *row, void *at)
         *(uint64_t *)at = row->fallback;
     else if (row->type == RPC_BOOL)
         *(bool *)at = row->fallback != 0;
+    else if (row->type == RPC_WORD)
+        *(unsigned *)at = (unsigned)row->fallback;
 }
 
 static size_t count_rows(const struct rpc_param *table)

@@ -19,11 +19,17 @@ enum rpc_param_type {
     RPC_BOOL,     /* bool */
     RPC_UINT,     /* uint64_t; min..max */
     RPC_TEXT,     /* const char *, UTF-8 without NUL; NULL if left out */
-    RPC_WORD,     /* unsigned: the index in `words`; 0 if left out */
+    RPC_WORD,     /* unsigned: the value that `words` gives it */
     RPC_VM,       /* struct vm *; NULL if left out */
     RPC_POSITION, /* struct rpc_position */
     RPC_IMAGE,    /* struct rpc_image */
     RPC_IMAGES,   /* struct rpc_images; at most max of them */
+};
+
+/* A word of the wire, and what the method's struct gets for it. */
+struct rpc_word {
+    const char *word; /* NULL: the end of a table */
+    unsigned value;
 };
 
 enum rpc_requirement { RPC_OPTIONAL, RPC_REQUIRED };
@@ -36,8 +42,8 @@ struct rpc_param {
     enum rpc_requirement requirement;
     uint64_t min;
     uint64_t max;
-    uint64_t fallback;        /* RPC_UINT and RPC_BOOL: if left out */
-    const char *const *words; /* RPC_WORD: ended by NULL */
+    uint64_t fallback;            /* RPC_UINT, RPC_BOOL and RPC_WORD: if left out */
+    const struct rpc_word *words; /* RPC_WORD */
 };
 
 #define RPC_PARAMS_END                                                                             \

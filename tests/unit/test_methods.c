@@ -12,6 +12,8 @@
 
 #include "protocol/openrpc.h"
 #include "rpc/method.h"
+#include "rpc/output_text.h"
+#include "shared/definition.h"
 #include "shared/guest_end.h"
 #include "shared/vm_state.h"
 
@@ -260,6 +262,15 @@ static void numbers_have_the_documented_range(void **state)
     compare_params(compare_range);
 }
 
+/* UINT64_MAX: it is no word of the row's. */
+static uint64_t value_of(const struct rpc_param *row, const char *word)
+{
+    for (const struct rpc_word *known = row->words; known->word; known++)
+        if (strcmp(known->word, word) == 0)
+            return known->value;
+    return UINT64_MAX;
+}
+
 /* A fallback without a documented default is the method's own way to tell that it was left out. */
 static void compare_default(const struct comparison *comparison)
 {
@@ -279,7 +290,7 @@ static void compare_default(const struct comparison *comparison)
                     row->fallback > row->max;
         break;
     case RPC_WORD:
-        agree = strcmp(text(comparison->schema, "default"), row->words[0]) == 0;
+        agree = value_of(row, text(comparison->schema, "default")) == row->fallback;
         break;
     case RPC_POSITION:
         agree = strcmp(text(comparison->schema, "default"), "start") == 0;
@@ -310,10 +321,10 @@ static void compare_words(const struct comparison *comparison)
 
     if (comparison->row->type != RPC_WORD)
         return;
-    for (; comparison->row->words[count]; count++) {
+    for (; comparison->row->words[count].word; count++) {
         struct json_object *word = json_object_array_get_idx(documented, count);
 
-        if (!word || strcmp(json_object_get_string(word), comparison->row->words[count]) != 0)
+        if (!word || strcmp(json_object_get_string(word), comparison->row->words[count].word) != 0)
             disagree(comparison, "the words");
     }
     if (json_object_array_length(documented) != count)
@@ -324,6 +335,52 @@ static void words_are_the_documented_ones_in_their_order(void **state)
 {
     (void)state;
     compare_params(compare_words);
+}
+
+static const struct rpc_word *words_of(const char *method, const char *parameter)
+{
+    const struct rpc_param *row = rpc_method_find(method)->params;
+
+    while (row->type != RPC_END && strcmp(row->name, parameter) != 0)
+        row++;
+    assert_int_equal(row->type, RPC_WORD);
+    return row->words;
+}
+
+/* What a start can ask for is called as it is in records: there, an enum's value has its word. */
+static void a_starts_words_are_those_of_records(void **state)
+{
+    const struct rpc_word *word;
+
+    (void)state;
+    for (word = words_of("vm.start", "format"); word->word; word++)
+        assert_string_equal(word->word, image_format_to_string((enum image_format)word->value));
+    for (word = words_of("vm.start", "mode"); word->word; word++)
+        if (word->value < BOOT_MODE_COUNT)
+            assert_string_equal(word->word, boot_mode_to_string((enum boot_mode)word->value));
+        else
+            assert_string_equal(word->word, "auto");
+    for (word = words_of("vm.start", "machine"); word->word; word++)
+        if (word->value < BOARD_KIND_COUNT)
+            assert_string_equal(word->word, board_kind_to_string((enum board_kind)word->value));
+        else
+            assert_string_equal(word->word, "auto");
+}
+
+static void encodings_are_called_what_they_are(void **state)
+{
+    static const char *const methods[] = { "vm.attach", "vm.output", "vm.input" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        const struct rpc_word *words = words_of(methods[i], "encoding");
+
+        assert_string_equal(words[0].word, "base64");
+        assert_int_equal(words[0].value, OUTPUT_BASE64);
+        assert_string_equal(words[1].word, "utf-8");
+        assert_int_equal(words[1].value, OUTPUT_UTF8);
+        assert_null(words[2].word);
+    }
 }
 
 /* Where dispatch has the methods' structs. */
@@ -429,6 +486,8 @@ int main(void)
         cmocka_unit_test(numbers_have_the_documented_range),
         cmocka_unit_test(parameters_have_the_documented_defaults),
         cmocka_unit_test(words_are_the_documented_ones_in_their_order),
+        cmocka_unit_test(a_starts_words_are_those_of_records),
+        cmocka_unit_test(encodings_are_called_what_they_are),
         cmocka_unit_test(each_methods_struct_fits_where_it_is_filled_in),
         cmocka_unit_test(image_is_documented_with_the_members_that_are_read),
         cmocka_unit_test(states_are_the_documented_ones),

@@ -32,14 +32,6 @@ static void assert_utf8(const char *data, size_t size, const char *expected)
     assert_text(OUTPUT_UTF8, data, size, true, expected, size);
 }
 
-static void words_of_the_encodings_are_in_the_order_of_the_enum(void **state)
-{
-    (void)state;
-    assert_string_equal(output_encoding_words[OUTPUT_BASE64], "base64");
-    assert_string_equal(output_encoding_words[OUTPUT_UTF8], "utf-8");
-    assert_null(output_encoding_words[2]);
-}
-
 static void base64_keeps_every_byte(void **state)
 {
     (void)state;
@@ -183,7 +175,6 @@ static void any_two_bytes_give_valid_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_of_the_encodings_are_in_the_order_of_the_enum),
         cmocka_unit_test(base64_keeps_every_byte),
         cmocka_unit_test(base64_never_waits_for_more),
         cmocka_unit_test(valid_utf8_stays_as_it_is),
