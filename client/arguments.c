@@ -1,5 +1,6 @@
 #include "arguments.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "report.h"
 #include "units.h"
 
-enum { OPTIONS_MAX = 32, LETTERS_SIZE = 2 + 2 * OPTIONS_MAX };
+enum { LETTERS_SIZE = 2 + 2 * ARGUMENTS_OPTIONS_MAX };
 
 const struct option_row arguments_common[] = {
     { OPTION_PATH, "socket", 0, "PATH", NULL, "speak to the vmmd at PATH, and start none" },
@@ -77,7 +78,7 @@ static struct json_object *value_position(const char *text)
     return json_object_new_int64(text[0] == '-' ? -value : value);
 }
 
-static const struct kind_row {
+static const struct kind_row {                      /* none for OPTION_END */
     struct json_object *(*value)(const char *text); /* NULL: not of that kind */
     const char *expected;
 } kinds[] = {
@@ -95,24 +96,47 @@ static const struct kind_row {
                           "start, end, an offset in bytes, or -N for the last N bytes" },
 };
 
+static_assert(sizeof(kinds) / sizeof(kinds[0]) == OPTION_KIND_COUNT, "a row for each kind");
+
 /* The rows of all tables, as getopt_long(3) wants them. */
 struct scanner {
-    const struct option_row *rows[OPTIONS_MAX];
-    struct option options[OPTIONS_MAX + 1];
+    const struct option_row *rows[ARGUMENTS_OPTIONS_MAX];
+    struct option options[ARGUMENTS_OPTIONS_MAX + 1];
     char letters[LETTERS_SIZE];
     int count;
 };
 
-static void scanner_add(struct scanner *scanner, const struct option_row *rows)
+/* Errors: -E2BIG. */
+static int scanner_add(struct scanner *scanner, const struct option_row *rows)
 {
-    for (; rows && rows->kind != OPTION_END && scanner->count < OPTIONS_MAX; rows++) {
+    for (; rows && rows->kind != OPTION_END; rows++) {
         int has_arg = rows->value ? required_argument : no_argument;
         char letter[3] = { rows->letter, has_arg == required_argument ? ':' : '\0', '\0' };
 
+        if (scanner->count == ARGUMENTS_OPTIONS_MAX)
+            return -E2BIG;
         scanner->options[scanner->count] = (struct option){ rows->name, has_arg, NULL, 0 };
         scanner->rows[scanner->count++] = rows;
         strcat(scanner->letters, letter);
     }
+    return 0;
+}
+
+static int scanner_fill(struct scanner *scanner, const struct option_row *rows,
+                        enum arguments_where where)
+{
+    int r = 0;
+
+    *scanner = (struct scanner){ .letters = "" };
+    if (where == ARGUMENTS_BEFORE_COMMAND) {
+        strcpy(scanner->letters, "+");
+        r = scanner_add(scanner, version_rows);
+    }
+    if (r == 0)
+        r = scanner_add(scanner, rows);
+    if (r == 0)
+        r = scanner_add(scanner, arguments_common);
+    return r;
 }
 
 /* getopt_long(3) tells a long option by its index, a short one by its letter; NULL: neither. */
@@ -167,20 +191,19 @@ static void store_common(struct arguments *ret)
 int arguments_read(int argc, char **argv, const struct option_row *rows, enum arguments_where where,
                    struct arguments *ret)
 {
-    struct scanner scanner = { .letters = "" };
     const struct option_row *row;
-    int found, index = 0;
+    struct scanner scanner;
+    int found, index = 0, r;
 
     if (!ret->params)
         ret->params = json_object_new_object();
     if (!ret->options)
         ret->options = json_object_new_object();
-    if (where == ARGUMENTS_BEFORE_COMMAND) {
-        strcpy(scanner.letters, "+");
-        scanner_add(&scanner, version_rows);
+    r = scanner_fill(&scanner, rows, where);
+    if (r < 0) {
+        report("there are more options than the %d that can be told apart", ARGUMENTS_OPTIONS_MAX);
+        return r;
     }
-    scanner_add(&scanner, rows);
-    scanner_add(&scanner, arguments_common);
 
     optind = 0; /* glibc: start afresh, with the "+" or its absence */
     while ((found = getopt_long(argc, argv, scanner.letters, scanner.options, &index)) != -1) {

@@ -24,6 +24,8 @@ enum option_kind {
     OPTION_POSITION, /* in the output: openrpc.json, "From" */
 };
 
+enum { OPTION_KIND_COUNT = OPTION_POSITION + 1 };
+
 struct option_row {
     enum option_kind kind;
     const char *name;  /* --name */
@@ -47,6 +49,9 @@ struct arguments {
 /* The options that every command has; --version before the command only. */
 extern const struct option_row arguments_common[];
 
+/* Options of one command, the common ones among them. */
+enum { ARGUMENTS_OPTIONS_MAX = 32 };
+
 enum arguments_where {
     ARGUMENTS_OF_COMMAND,
     ARGUMENTS_BEFORE_COMMAND, /* stops at the first operand */
@@ -54,7 +59,8 @@ enum arguments_where {
 
 /*
  * Reads argv[1..argc), options of the table rows (NULL: none) and the common ones. What is read
- * adds to what ret holds. Errors: -EINVAL, with a line on stderr.
+ * adds to what ret holds. Errors: -EINVAL, -E2BIG (more than ARGUMENTS_OPTIONS_MAX rows), with a
+ * line on stderr.
  */
 int arguments_read(int argc, char **argv, const struct option_row *rows, enum arguments_where where,
                    struct arguments *ret);

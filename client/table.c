@@ -1,5 +1,6 @@
 #include "table.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,10 +13,7 @@
 
 #define SEPARATOR "  "
 
-enum {
-    COLUMNS_MAX = 16,
-    TEXT_WIDTH_MIN = 8, /* what a text that is cut still needs */
-};
+enum { TEXT_WIDTH_MIN = 8 }; /* what a text that is cut still needs */
 
 struct column {
     size_t width; /* of its widest cell */
@@ -25,11 +23,11 @@ struct column {
 struct table {
     const struct table_column *columns;
     size_t count;
-    struct column state[COLUMNS_MAX];
     struct libscols_table *lines;
     struct libscols_line *line; /* the row being filled */
     size_t filled;              /* cells of it */
     bool whole;                 /* even in a narrow terminal */
+    struct column state[];      /* `count` of them */
 };
 
 static const int flags[] = {
@@ -38,14 +36,16 @@ static const int flags[] = {
     [TABLE_NUMBER] = SCOLS_FL_RIGHT,
 };
 
+static_assert(sizeof(flags) / sizeof(flags[0]) == TABLE_COLUMN_KIND_COUNT, "flags of each kind");
+
 struct table *table_new(const struct table_column *columns, size_t count)
 {
-    struct table *table = calloc(1, sizeof(*table));
+    struct table *table = calloc(1, sizeof(*table) + count * sizeof(table->state[0]));
 
     if (!table)
         return NULL;
     table->columns = columns;
-    table->count = count < COLUMNS_MAX ? count : COLUMNS_MAX;
+    table->count = count;
     table->lines = scols_new_table();
     if (!table->lines)
         return table_free(table);

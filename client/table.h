@@ -19,6 +19,8 @@ enum table_column_kind {
     TABLE_NUMBER, /* to the right, whole */
 };
 
+enum { TABLE_COLUMN_KIND_COUNT = TABLE_NUMBER + 1 };
+
 struct table_column {
     const char *name;
     enum table_column_kind kind;
