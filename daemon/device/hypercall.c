@@ -8,6 +8,7 @@
 #include "kvm/arch.h"
 #include "kvm/guest_buffer.h"
 #include "kvm/machine.h"
+#include "shared/hypercall_name.h"
 #include "util/log.h"
 
 enum { PIECE = 4096 }; /* bytes of a buffer that are moved at a time */
@@ -182,6 +183,7 @@ static const call_fn calls[] = {
 
 enum { CALL_COUNT = sizeof(calls) / sizeof(calls[0]) };
 
+static_assert((int)CALL_COUNT == (int)HYPERCALL_COUNT, "each has a name, too");
 static_assert((int)CALL_COUNT <= (int)EXIT_STATS_HYPERCALLS, "a counter for each hypercall");
 
 static void count_unknown(struct hypercall_device *device, unsigned number)

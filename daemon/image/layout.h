@@ -13,8 +13,7 @@
 #include "kvm/guest_memory.h"
 #include "util/error.h"
 
-/* Enough for the segments of a file (ELF_SEGMENTS_MAX), modules (IMAGE_MODULES_MAX), and what
- * loaders add. */
+/* Enough for the segments of a file, for modules, and for what loaders add. */
 enum { LAYOUT_RANGES_MAX = 128, LAYOUT_RESERVED_MAX = 2 };
 
 struct layout_range {

@@ -1,6 +1,7 @@
 /*
  * Methods of a VM's life: start, stop, list, get, stats, wait, remove.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -14,6 +15,7 @@
 
 #include "kvm/machine.h"
 #include "protocol/base64.h"
+#include "protocol/limits.h"
 #include "rpc/call.h"
 #include "rpc/context.h"
 #include "rpc/method.h"
@@ -101,6 +103,8 @@ const struct rpc_param vm_start_params[] = {
 };
 
 #undef AT
+
+static_assert((int)VM_MODULES_MAX + 2 <= (int)PROTOCOL_FDS_MAX, "each can come as a descriptor");
 
 static int write_all(int fd, const char *data, size_t size)
 {

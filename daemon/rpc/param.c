@@ -1,5 +1,6 @@
 #include "rpc/param.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -221,10 +222,13 @@ struct rpc_image rpc_images_at(const struct rpc_images *images, size_t index)
 }
 
 static const reader_fn readers[] = {
+    /* none for RPC_END */
     [RPC_BOOL] = read_bool,   [RPC_UINT] = read_uint,     [RPC_TEXT] = read_text,
     [RPC_WORD] = read_word,   [RPC_VM] = read_vm,         [RPC_POSITION] = read_position,
     [RPC_IMAGE] = read_image, [RPC_IMAGES] = read_images,
 };
+
+static_assert(sizeof(readers) / sizeof(readers[0]) == RPC_PARAM_TYPE_COUNT, "one for each type");
 
 static void store_fallback(const struct rpc_param *row, void *at)
 {

@@ -26,6 +26,8 @@ enum rpc_param_type {
     RPC_IMAGES,   /* struct rpc_images; at most max of them */
 };
 
+enum { RPC_PARAM_TYPE_COUNT = RPC_IMAGES + 1 };
+
 /* A word of the wire, and what the method's struct gets for it. */
 struct rpc_word {
     const char *word; /* NULL: the end of a table */

@@ -1,5 +1,6 @@
 #include "rpc/record_json.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,19 @@
 #include "util/clock.h"
 #include "vm/vm.h"
 
+enum { TEXT_SIZE = GUEST_END_MESSAGE_SIZE }; /* the longest text there is */
+
+static_assert(sizeof(((struct vm_record *)NULL)->name) <= TEXT_SIZE &&
+                  sizeof(((struct vm_record *)NULL)->image) <= TEXT_SIZE &&
+                  sizeof(((struct vm_record *)NULL)->machine.note) <= TEXT_SIZE &&
+                  sizeof(((struct vm_record *)NULL)->end.message) <= TEXT_SIZE &&
+                  (int)NOTE_TEXT_SIZE <= (int)TEXT_SIZE,
+              "texts of a record");
+
 /* The text may hold a path that a client gave, cut anywhere, or come from a damaged state file. */
 static void add_text(struct json_object *object, const char *name, const char *text)
 {
-    char valid[GUEST_END_MESSAGE_SIZE]; /* the longest there is */
+    char valid[TEXT_SIZE];
 
     snprintf(valid, sizeof(valid), "%s", text);
     utf8_repair(valid);

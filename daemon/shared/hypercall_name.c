@@ -1,8 +1,7 @@
 #include "shared/hypercall_name.h"
 
+#include <assert.h>
 #include <stddef.h>
-
-#include "guests/hypercall.h"
 
 const char *hypercall_name(unsigned number)
 {
@@ -13,5 +12,6 @@ const char *hypercall_name(unsigned number)
         [HC_NOTIFY] = "HC_NOTIFY",
     };
 
-    return number < sizeof(names) / sizeof(names[0]) ? names[number] : NULL;
+    static_assert(sizeof(names) / sizeof(names[0]) == HYPERCALL_COUNT, "a name for each");
+    return number < HYPERCALL_COUNT ? names[number] : NULL;
 }

@@ -4,6 +4,8 @@
  */
 #include "board/arch.h"
 
+#include <assert.h>
+
 #include "board/x86/acpi_tables.h"
 #include "board/x86/mp_table.h"
 #include "device/acpi_pm.h"
@@ -34,6 +36,10 @@ enum {
 enum { TIMER_PIN = 0 };
 
 const enum board_kind board_of_kernels = BOARD_PC;
+
+static_assert((int)MP_TABLE_CPUS_MAX >= (int)MACHINE_CPUS_MAX &&
+                  (int)ACPI_TABLES_CPUS_MAX >= (int)MACHINE_CPUS_MAX,
+              "a row for each CPU");
 
 struct pc {
     struct board board;

@@ -93,6 +93,8 @@ struct mmap_entry {
 } __attribute__((packed));
 
 static_assert(sizeof(struct mmap_entry) == 24, "section 3.3");
+static_assert((int)ELF_SEGMENTS_MAX + (int)IMAGE_MODULES_MAX < (int)LAYOUT_RANGES_MAX,
+              "a range for each, and more");
 
 static const char loader_name[] = "vmmd " VMMD_VERSION;
 

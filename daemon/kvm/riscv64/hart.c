@@ -1,7 +1,8 @@
 #include "kvm/riscv64/hart.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "kvm/riscv64/one_reg.h"
@@ -11,7 +12,7 @@
  * Conventions". Those that ask for more than a name in the device tree are left out. */
 static const struct {
     unsigned id;
-    const char *name;
+    char name[16];
 } extensions[] = {
     { KVM_RISCV_ISA_EXT_I, "i" },
     { KVM_RISCV_ISA_EXT_M, "m" },
@@ -34,15 +35,20 @@ static const struct {
     { KVM_RISCV_ISA_EXT_SVPBMT, "_svpbmt" },
 };
 
+enum { EXTENSION_COUNT = sizeof(extensions) / sizeof(extensions[0]) };
+
+static_assert(sizeof("rv64") + EXTENSION_COUNT * sizeof(extensions[0].name) <=
+                  sizeof(((struct hart_description *)NULL)->isa),
+              "room for all names");
+
 static void describe_isa(const struct vcpu *vcpu, char *text, size_t size)
 {
     size_t used = (size_t)snprintf(text, size, "rv64");
 
-    for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
+    for (size_t i = 0; i < EXTENSION_COUNT; i++) {
         uint64_t enabled;
 
-        if (one_reg_get(vcpu, KVM_REG_RISCV_ISA_EXT | extensions[i].id, &enabled) && enabled &&
-            used + strlen(extensions[i].name) < size)
+        if (one_reg_get(vcpu, KVM_REG_RISCV_ISA_EXT | extensions[i].id, &enabled) && enabled)
             used += (size_t)snprintf(text + used, size - used, "%s", extensions[i].name);
     }
 }

@@ -10,7 +10,7 @@ struct vcpu;
 
 struct hart_description {
     uint64_t timebase_hz; /* of the time CSR */
-    char isa[160];        /* "rv64imafdc_zba": as a device tree has it */
+    char isa[320];        /* "rv64imafdc_zba": as a device tree has it */
     const char *mmu;      /* "riscv,sv39": the largest address space */
 };
 

@@ -1,5 +1,6 @@
 #include "kvm/x86/registers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/ioctl.h>
 
@@ -145,6 +146,7 @@ static void dump_general(const struct kvm_regs *regs, struct register_dump *ret)
         { "r13", regs->r13 }, { "r14", regs->r14 },       { "r15", regs->r15 },
     };
 
+    static_assert(sizeof(rows) / sizeof(rows[0]) <= REGISTER_DUMP_MAX / 2, "rows of a dump");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         register_dump_add(ret, rows[i].name, rows[i].value);
 }
@@ -162,6 +164,7 @@ static void dump_special(const struct kvm_sregs *sregs, struct register_dump *re
         { "gdt", sregs->gdt.base },   { "idt", sregs->idt.base },
     };
 
+    static_assert(sizeof(rows) / sizeof(rows[0]) <= REGISTER_DUMP_MAX / 2, "rows of a dump");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         register_dump_add(ret, rows[i].name, rows[i].value);
 }
