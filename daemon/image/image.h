@@ -10,45 +10,11 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
+#include "image/image_request.h"
 #include "kvm/boot.h"
 #include "kvm/guest_memory.h"
-#include "shared/definition.h"
 #include "util/error.h"
-
-enum { IMAGE_MODULES_MAX = 32 };
-
-/* An open file; whoever made this closes it. */
-struct image_file {
-    int fd; /* a regular file, read with pread(2) alone */
-    uint64_t size;
-    const char *name; /* for sentences, escaped already */
-};
-
-/* A file that is handed to the guest beside its image. */
-struct image_module {
-    struct image_file file;
-    const char *arguments; /* never NULL */
-};
-
-/* What a start asked for. */
-struct image_request {
-    enum image_format format;
-    struct image_file image;
-    bool mode_given;
-    enum boot_mode mode;
-    bool load_given;
-    gpa_t load;
-    bool entry_given;
-    gpa_t entry;
-    const char *append; /* command line, never NULL */
-    bool has_initrd;
-    struct image_file initrd;
-    const struct image_module *modules;
-    size_t module_count;
-};
 
 struct image_kind {
     enum image_format format; /* never IMAGE_AUTO */

@@ -3,7 +3,19 @@
  */
 #pragma once
 
-#include "image/image.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kvm/guest_memory.h"
+#include "util/error.h"
+
+/* An open file; whoever made this closes it. */
+struct image_file {
+    int fd; /* a regular file, read with pread(2) alone */
+    uint64_t size;
+    const char *name; /* for sentences, escaped already */
+};
 
 /* Reads size bytes from offset on. Errors: -ENOEXEC (the file is shorter, or cannot be read). */
 int image_file_read(const struct image_file *file, uint64_t offset, void *data, size_t size,

@@ -3,7 +3,13 @@
  */
 #pragma once
 
-#include "image/image.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "image/image_request.h"
+#include "kvm/boot.h"
+#include "kvm/guest_memory.h"
+#include "util/error.h"
 
 /* Parameters that a format may have a use for, as bits. */
 enum {
