@@ -15,6 +15,7 @@ static void wire_devices(struct board *board, const struct board_config *config)
         .console = config->console,
         .stats = machine->stats,
         .end = &machine->end,
+        .memory = &machine->memory,
         .kick = machine->vcpus[0].kick,
         .vm_id = config->vm_id,
         .vm_name = config->vm_name,

@@ -43,7 +43,7 @@ static int check(const struct guest_memory *memory, gpa_t address,
     return 0;
 }
 
-int guest_ring_open(struct guest_ring *ring, struct guest_memory *memory, gpa_t address,
+int guest_ring_open(struct guest_ring *ring, const struct guest_memory *memory, gpa_t address,
                     struct error *err)
 {
     struct descriptor descriptor;
@@ -61,19 +61,23 @@ int guest_ring_open(struct guest_ring *ring, struct guest_memory *memory, gpa_t 
     if (r < 0)
         return r;
     *ring = (struct guest_ring){
-        .memory = memory,
+        .descriptor = address,
         .data = descriptor.data,
         .size = descriptor.size,
         .consumed = consumed,
-        .produced = guest_memory_word(memory, address + RING_PRODUCER_AT),
-        .told = guest_memory_word(memory, address + RING_CONSUMER_AT),
     };
     return 0;
 }
 
+const uint32_t *guest_ring_producer(const struct guest_ring *ring,
+                                    const struct guest_memory *memory)
+{
+    return guest_memory_word(memory, ring->descriptor + RING_PRODUCER_AT);
+}
+
 /* Bytes [position, position + size) of all that was ever written, all in the ring. */
-static void move(const struct guest_ring *ring, uint32_t position, uint32_t size,
-                 const struct console *console)
+static void move(const struct guest_ring *ring, const struct guest_memory *memory,
+                 uint32_t position, uint32_t size, const struct console *console)
 {
     unsigned char bytes[4096];
 
@@ -84,21 +88,22 @@ static void move(const struct guest_ring *ring, uint32_t position, uint32_t size
         if (n > ring->size - at)
             n = ring->size - at;
         /* it held when the ring was opened, and memory stays */
-        (void)guest_memory_read(ring->memory, ring->data + at, bytes, n);
+        (void)guest_memory_read(memory, ring->data + at, bytes, n);
         console_write(console, bytes, n);
         position += n;
         size -= n;
     }
 }
 
-int guest_ring_drain(struct guest_ring *ring, const struct console *console, struct error *err)
+int guest_ring_drain(struct guest_ring *ring, struct guest_memory *memory,
+                     const struct console *console, struct error *err)
 {
     uint32_t produced, count;
 
     if (ring->size == 0)
         return 0;
     /* acquire: the guest wrote the data before it */
-    produced = __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE);
+    produced = __atomic_load_n(guest_ring_producer(ring, memory), __ATOMIC_ACQUIRE);
     count = produced - ring->consumed;
     if (count == 0)
         return 0;
@@ -109,9 +114,10 @@ int guest_ring_drain(struct guest_ring *ring, const struct console *console, str
                          " bytes past the consumer's %" PRIu32 ", more than the ring can hold",
                          produced, count, ring->consumed);
     }
-    move(ring, ring->consumed, count, console);
+    move(ring, memory, ring->consumed, count, console);
     ring->consumed = produced;
     /* release: from here on the guest may overwrite what was read */
-    __atomic_store_n(ring->told, produced, __ATOMIC_RELEASE);
+    __atomic_store_n(guest_memory_word(memory, ring->descriptor + RING_CONSUMER_AT), produced,
+                     __ATOMIC_RELEASE);
     return 0;
 }

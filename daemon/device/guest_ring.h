@@ -16,20 +16,25 @@
 #include "kvm/guest_memory.h"
 #include "util/error.h"
 
+/* All that is known of a ring, in numbers: checked once, when it was opened. */
 struct guest_ring {
-    struct guest_memory *memory;
+    gpa_t descriptor;
     gpa_t data;
-    uint32_t size;            /* bytes of data; 0: there is no ring */
-    uint32_t consumed;        /* bytes ever taken, modulo 2^32 */
-    const uint32_t *produced; /* bytes ever written, in the guest's memory */
-    uint32_t *told;           /* `consumed`, there */
+    uint32_t size;     /* bytes of data; 0: there is no ring */
+    uint32_t consumed; /* bytes ever taken, modulo 2^32 */
 };
 
 /* Takes the ring whose descriptor is at that address, instead of any before. Errors: -EINVAL, and
  * the ring is as it was. */
-int guest_ring_open(struct guest_ring *ring, struct guest_memory *memory, gpa_t descriptor,
+int guest_ring_open(struct guest_ring *ring, const struct guest_memory *memory, gpa_t descriptor,
                     struct error *err);
 
-/* Moves what is in the ring to the console. Does nothing where there is no ring. Errors: -EBADMSG,
- * the guest broke the ring, and there is none any more. */
-int guest_ring_drain(struct guest_ring *ring, const struct console *console, struct error *err);
+/* Moves what is in the ring to the console. Does nothing where there is no ring. memory: where it
+ * was opened. Errors: -EBADMSG, the guest broke the ring, and there is none any more. */
+int guest_ring_drain(struct guest_ring *ring, struct guest_memory *memory,
+                     const struct console *console, struct error *err);
+
+/* Where the guest says how much it has ever written, modulo 2^32, as guest_memory_word() has it.
+ * There is a ring. */
+const uint32_t *guest_ring_producer(const struct guest_ring *ring,
+                                    const struct guest_memory *memory);

@@ -139,7 +139,7 @@ static enum hypercall_outcome call_getchar(struct hypercall_device *device, stru
 static void watch_ring(struct hypercall_device *device)
 {
     vcpu_kick_consumed(device->kick, device->ring.consumed);
-    vcpu_kick_watch(device->kick, device->ring.produced);
+    vcpu_kick_watch(device->kick, guest_ring_producer(&device->ring, device->memory));
 }
 
 static enum hypercall_outcome call_ring(struct hypercall_device *device, struct vcpu *vcpu,
@@ -153,7 +153,7 @@ static enum hypercall_outcome call_ring(struct hypercall_device *device, struct 
     if (arch_hypercall_buffer(vcpu, &address, &size) < 0 || arch_translate(vcpu, address, &gpa) < 0)
         return HYPERCALL_REFUSED;
     hypercall_device_drain(device); /* the ring before it, if there is one */
-    if (guest_ring_open(&device->ring, &vcpu->machine->memory, gpa, &err) < 0) {
+    if (guest_ring_open(&device->ring, device->memory, gpa, &err) < 0) {
         note_set(device->ring_note, "an output ring was refused: %s", err.text);
         return HYPERCALL_REFUSED;
     }
@@ -216,7 +216,7 @@ void hypercall_device_drain(struct hypercall_device *device)
 
     if (device->ring.size == 0)
         return;
-    if (guest_ring_drain(&device->ring, device->console, &err) == 0) {
+    if (guest_ring_drain(&device->ring, device->memory, device->console, &err) == 0) {
         vcpu_kick_consumed(device->kick, device->ring.consumed);
         return;
     }

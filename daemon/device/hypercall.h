@@ -19,6 +19,7 @@ struct hypercall_device {
     const struct console *console;
     struct exit_stats *stats;
     struct guest_end *end;
+    struct guest_memory *memory;
     struct vcpu_kick *kick; /* that is used to look at the guest's output ring from outside */
     uint64_t vm_id;         /* for the log */
     const char *vm_name;

@@ -85,7 +85,7 @@ static void print(struct guest *guest, uint32_t position, const char *text)
 
 static int drain(struct guest *guest)
 {
-    return guest_ring_drain(&guest->ring, &guest->captured.console, &guest->err);
+    return guest_ring_drain(&guest->ring, &guest->memory, &guest->captured.console, &guest->err);
 }
 
 static void assert_refused(struct guest *guest, gpa_t at, const char *expected)
@@ -220,7 +220,7 @@ static void largest_ring_is_printed_whole(void **state)
     store_32(guest, DESCRIPTOR + RING_CONSUMER_AT, 12345);
     open_ring(guest);
     store_32(guest, DESCRIPTOR + RING_PRODUCER_AT, LARGE + 12345);
-    assert_int_equal(guest_ring_drain(&guest->ring, &console, &guest->err), 0);
+    assert_int_equal(guest_ring_drain(&guest->ring, &guest->memory, &console, &guest->err), 0);
     assert_int_equal(count, LARGE);
 }
 
