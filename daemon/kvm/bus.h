@@ -10,7 +10,7 @@
  * go nowhere. Where an access begins does not matter; a device whose registers have to be met at
  * their own address looks at the offset.
  *
- * All functions: the VM's thread.
+ * bus_add(): the VM's thread, before its vCPUs run. The others: with the machine's lock held.
  */
 #pragma once
 
