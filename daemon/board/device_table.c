@@ -21,6 +21,18 @@ void device_table_reset(const struct device_table *table, bool bare, void *board
     }
 }
 
+static const char *explain(int error)
+{
+    switch (error) {
+    case -ENOSPC:
+        return "it is full";
+    case -EADDRINUSE:
+        return "another one is there";
+    default:
+        return "its functions and widths do not go together";
+    }
+}
+
 static int place(const struct device_row *row, void *board, struct bus *bus, struct error *err)
 {
     for (unsigned i = 0; i < DEVICE_RANGES_MAX && row->ranges[i].size > 0; i++) {
@@ -31,7 +43,7 @@ static int place(const struct device_row *row, void *board, struct bus *bus, str
         r = bus_add(bus, range);
         if (r < 0)
             return error_set(err, r, "cannot put the device '%s' on the bus: %s", row->name,
-                             r == -ENOSPC ? "it is full" : "another one is there");
+                             explain(r));
     }
     return 0;
 }

@@ -48,6 +48,6 @@ struct device_table {
 /* Brings up the state of each device, which is wired. bare: without those that kernels expect. */
 void device_table_reset(const struct device_table *table, bool bare, void *board);
 
-/* Puts each device on the bus. Errors: -ENOSPC, -EADDRINUSE, of bus_add(). */
+/* Puts each device on the bus. Errors: those of bus_add(). */
 int device_table_place(const struct device_table *table, bool bare, void *board, struct bus *bus,
                        struct error *err);

@@ -9,8 +9,20 @@ static bool overlap(const struct bus_range *a, const struct bus_range *b)
     return a->base - b->base < b->size || b->base - a->base < a->size;
 }
 
+/* Without widths, a wide function would never be called, and nobody would miss it. */
+static bool is_sound(const struct bus_range *range)
+{
+    const unsigned all = BUS_8_BITS | BUS_16_BITS | BUS_32_BITS | BUS_64_BITS;
+    const bool wide = range->read_wide || range->write_wide;
+
+    return !(range->read && range->read_wide) && !(range->write && range->write_wide) &&
+           wide == (range->widths != 0) && (range->widths & ~all) == 0;
+}
+
 int bus_add(struct bus *bus, struct bus_range range)
 {
+    if (!is_sound(&range))
+        return -EPROTOTYPE;
     for (unsigned i = 0; i < bus->count; i++)
         if (overlap(&bus->ranges[i], &range))
             return -EADDRINUSE;

@@ -53,7 +53,8 @@ struct bus {
     struct bus_range ranges[BUS_RANGES_MAX];
 };
 
-/* Errors: -ENOSPC (there are BUS_RANGES_MAX already), -EADDRINUSE (it overlaps one of them). */
+/* Errors: -ENOSPC (there are BUS_RANGES_MAX already), -EADDRINUSE (it overlaps one of them),
+ * -EPROTOTYPE (functions and widths do not go together). */
 int bus_add(struct bus *bus, struct bus_range range);
 
 /* Whether a device answers at address, to reads or to writes, of whichever width. */

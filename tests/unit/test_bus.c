@@ -438,6 +438,24 @@ static uint8_t read_number(void *context, uint64_t offset)
     return (uint8_t)(offset + 1);
 }
 
+static void range_whose_functions_and_widths_do_not_go_together_is_refused(void **state)
+{
+    static const struct bus_range bad[] = {
+        { .size = 4, .read_wide = wide_read },
+        { .size = 4, .read = read_number, .write_wide = wide_write },
+        { .size = 4, .write_wide = wide_write, .widths = 3 | 16 },
+        { .size = 4, .read = read_number, .widths = BUS_32_BITS },
+        { .size = 4, .read = read_number, .read_wide = wide_read, .widths = BUS_32_BITS },
+        { .size = 4, .write = memory_write, .write_wide = wide_write, .widths = BUS_32_BITS },
+    };
+    struct bus bus = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(bus_add(&bus, bad[i]), -EPROTOTYPE);
+    assert_int_equal(bus.count, 0);
+}
+
 static void device_may_be_wide_in_one_direction_alone(void **state)
 {
     const uint32_t value = 0x44332211;
@@ -502,6 +520,7 @@ int main(void)
         cmocka_unit_test(access_is_cut_where_a_range_begins_and_ends),
         cmocka_unit_test(what_a_cut_leaves_comes_in_the_widest_pieces_too),
         cmocka_unit_test(access_across_both_kinds_of_device_reaches_both),
+        cmocka_unit_test(range_whose_functions_and_widths_do_not_go_together_is_refused),
         cmocka_unit_test(device_may_be_wide_in_one_direction_alone),
         cmocka_unit_test(bus_has_what_answers_in_that_direction),
     };

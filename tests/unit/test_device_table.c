@@ -146,6 +146,24 @@ static void device_in_anothers_place_is_named(void **state)
     assert_string_equal(err.text, "cannot put the device 'door' on the bus: another one is there");
 }
 
+static void device_that_is_described_wrongly_is_named(void **state)
+{
+    static const struct device_row row = {
+        .name = "lamp",
+        DEVICE_WITHOUT_STATE(struct house, hall),
+        .ranges = { { 0x10, 2, .read = lamp_read, .widths = BUS_16_BITS } },
+    };
+    static const struct device_table wrong = { &row, 1 };
+    struct house house = used;
+    struct bus bus = { 0 };
+    struct error err;
+
+    (void)state;
+    assert_int_equal(device_table_place(&wrong, false, &house, &bus, &err), -EPROTOTYPE);
+    assert_string_equal(err.text, "cannot put the device 'lamp' on the bus: its functions and "
+                                  "widths do not go together");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +172,7 @@ int main(void)
         cmocka_unit_test(bare_board_has_not_what_kernels_expect),
         cmocka_unit_test(device_without_room_is_named),
         cmocka_unit_test(device_in_anothers_place_is_named),
+        cmocka_unit_test(device_that_is_described_wrongly_is_named),
     };
 
     return cmocka_run_group_tests_name("device_table", tests, NULL, NULL);
