@@ -132,23 +132,17 @@ int connection_send(struct connection *connection, const char *method, struct js
     _cleanup_json_ struct json_object *request =
         message_new_request(json_object_new_int64(id), method, params);
     _cleanup_free_ char *line = NULL;
-    const char *text;
     size_t length;
     int r;
 
-    text = message_text(request, &length);
-    if (!text)
-        return error_set(err, -ENOMEM, "out of memory");
-    if (length > PROTOCOL_LINE_MAX)
-        return error_set(err, -EMSGSIZE, "the request for %s has %zu bytes; vmmd takes %d at most",
-                         method, length, PROTOCOL_LINE_MAX);
-    line = malloc(length + 1);
+    line = message_line(request, &length);
     if (!line)
         return error_set(err, -ENOMEM, "out of memory");
-    memcpy(line, text, length);
-    line[length] = '\n';
+    if (length - 1 > PROTOCOL_LINE_MAX)
+        return error_set(err, -EMSGSIZE, "the request for %s has %zu bytes; vmmd takes %d at most",
+                         method, length - 1, PROTOCOL_LINE_MAX);
 
-    r = send_all(connection->fd, line, length + 1, passed, err);
+    r = send_all(connection->fd, line, length, passed, err);
     if (r < 0)
         return r;
     *ret_id = id;

@@ -4,35 +4,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "protocol/json_builder.h"
+#include "protocol/json_reader.h"
+#include "protocol/json_writer.h"
 #include "protocol/limits.h"
 
 static int parse(const char *text, size_t length, size_t values_max, struct json_object **ret,
                  struct json_text_fault *ret_fault)
 {
     const struct json_text_limits limits = { .depth = PROTOCOL_DEPTH_MAX, .values = values_max };
-    struct json_tokener *tokener;
-    struct json_object *value;
-    int r;
+    int r = json_text_check(text, length, limits, ret_fault);
 
-    r = json_text_check(text, length, limits, ret_fault);
-    if (r < 0)
-        return r;
-
-    /* + 1: json-c counts a scalar inside the innermost array as a level */
-    tokener = json_tokener_new_ex(PROTOCOL_DEPTH_MAX + 1);
-    if (!tokener)
-        return -ENOMEM;
-    value = json_tokener_parse_ex(tokener, text, (int)length);
-    /* a number at the top level ends only with the text */
-    if (json_tokener_get_error(tokener) == json_tokener_continue)
-        value = json_tokener_parse_ex(tokener, "", 1);
-    /* what passed the check, json-c can refuse only for want of memory (tests/fuzz looks for more)
-     */
-    r = json_tokener_get_error(tokener) == json_tokener_success ? 0 : -ENOMEM;
-    json_tokener_free(tokener);
-    if (r == 0)
-        *ret = value;
-    return r;
+    return r < 0 ? r : json_read(text, length, ret);
 }
 
 int message_parse(const char *text, size_t length, struct json_object **ret,
@@ -105,17 +88,26 @@ static struct json_object *new_envelope(void)
 {
     struct json_object *message = json_object_new_object();
 
-    json_object_object_add(message, "jsonrpc", json_object_new_string("2.0"));
+    json_add_text(&message, "jsonrpc", "2.0");
     return message;
+}
+
+/* Where NULL is JSON null. */
+static void add_or_null(struct json_object **message, const char *name, struct json_object *value)
+{
+    if (value)
+        json_add(message, name, value);
+    else
+        json_add_null(message, name);
 }
 
 struct json_object *message_new_notification(const char *method, struct json_object *params)
 {
     struct json_object *message = new_envelope();
 
-    json_object_object_add(message, "method", json_object_new_string(method));
+    json_add_text(&message, "method", method);
     if (params)
-        json_object_object_add(message, "params", params);
+        json_add(&message, "params", params);
     return message;
 }
 
@@ -124,7 +116,7 @@ struct json_object *message_new_request(struct json_object *id, const char *meth
 {
     struct json_object *message = message_new_notification(method, params);
 
-    json_object_object_add(message, "id", id);
+    add_or_null(&message, "id", id);
     return message;
 }
 
@@ -132,8 +124,8 @@ struct json_object *message_new_result(struct json_object *id, struct json_objec
 {
     struct json_object *message = new_envelope();
 
-    json_object_object_add(message, "result", result);
-    json_object_object_add(message, "id", id);
+    add_or_null(&message, "result", result);
+    add_or_null(&message, "id", id);
     return message;
 }
 
@@ -145,17 +137,20 @@ struct json_object *message_new_error(struct json_object *id, enum rpc_error_cod
 
     if (!data)
         data = json_object_new_object();
-    json_object_object_add(data, "name", json_object_new_string(row ? row->name : "unknown"));
-    json_object_object_add(error, "code", json_object_new_int(code));
-    json_object_object_add(error, "message", json_object_new_string(text));
-    json_object_object_add(error, "data", data);
-    json_object_object_add(message, "error", error);
-    json_object_object_add(message, "id", id);
+    json_add_text(&data, "name", row ? row->name : "unknown");
+    json_add_signed(&error, "code", code);
+    json_add_text(&error, "message", text);
+    json_add(&error, "data", data);
+    json_add(&message, "error", error);
+    add_or_null(&message, "id", id);
     return message;
 }
 
-const char *message_text(struct json_object *message, size_t *ret_length)
+char *message_line(struct json_object *message, size_t *ret_length)
 {
-    return json_object_to_json_string_length(
-        message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_length);
+    char *line = message ? json_write(message, ret_length) : NULL;
+
+    if (line)
+        line[(*ret_length)++] = '\n'; /* where the NUL was */
+    return line;
 }

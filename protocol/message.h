@@ -1,7 +1,8 @@
 /*
  * Messages: the JSON-RPC 2.0 envelope, read and built.
  *
- * Functions that build take every json_object they are given and return one that the caller owns.
+ * Functions that build take every json_object they are given and return one that the caller owns;
+ * NULL: out of memory. An id or a result that is NULL is JSON null.
  */
 #pragma once
 
@@ -43,9 +44,10 @@ struct json_object *message_new_request(struct json_object *id, const char *meth
 struct json_object *message_new_notification(const char *method, struct json_object *params);
 struct json_object *message_new_result(struct json_object *id, struct json_object *result);
 
-/* data may be NULL; "name" is added to it from the table of errors. message: valid UTF-8. */
+/* data: NULL for none; "name" is added to it from the table of errors. message: valid UTF-8. */
 struct json_object *message_new_error(struct json_object *id, enum rpc_error_code code,
                                       const char *message, struct json_object *data);
 
-/* The text of a message, without LF; it belongs to the message. Errors: NULL, out of memory. */
-const char *message_text(struct json_object *message, size_t *ret_length);
+/* The line of a message, LF included, no NUL; the caller frees it. Errors: NULL, out of memory, or
+ * there is no message because it could not be built. */
+char *message_line(struct json_object *message, size_t *ret_length);

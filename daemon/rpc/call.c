@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "protocol/limits.h"
+#include "protocol/json_writer.h"
 #include "protocol/message.h"
 #include "rpc/batch.h"
 #include "rpc/param.h"
@@ -66,15 +66,17 @@ void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *
 static void add_to_batch(struct rpc_call *call, struct json_object *answer)
 {
     size_t length;
-    const char *text = message_text(answer, &length);
+    char *text = json_write(answer, &length);
 
     if (!rpc_batch_has_room(call->batch, length)) {
         json_object_put(answer);
         answer = message_new_error(json_object_get(call->id), RPC_ANSWER_TOO_LARGE,
                                    rpc_error_find(RPC_ANSWER_TOO_LARGE)->sentence, NULL);
-        text = message_text(answer, &length);
+        free(text);
+        text = json_write(answer, &length);
     }
     rpc_batch_add(call->batch, text, length);
+    free(text);
     json_object_put(answer);
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,26 +27,21 @@ static void read_credentials(int fd, struct vm_peer *ret)
 void peer_send(struct peer *peer, struct json_object *message)
 {
     size_t length;
-    const char *text = message_text(message, &length);
+    char *line = message_line(message, &length);
 
-    if (text) {
-        connection_send(&peer->connection, text, length);
-        connection_send(&peer->connection, "\n", 1);
-    }
+    if (line)
+        connection_send(&peer->connection, line, length);
+    free(line);
     json_object_put(message);
 }
 
 void peer_send_event(struct peer *peer, struct json_object *message)
 {
     size_t length;
-    const char *text = message_text(message, &length);
-    char *line = text ? malloc(length + 1) : NULL;
+    char *line = message_line(message, &length);
 
-    if (line) {
-        memcpy(line, text, length);
-        line[length++] = '\n';
+    if (line)
         connection_send_event(&peer->connection, line, length);
-    }
     json_object_put(message);
 }
 

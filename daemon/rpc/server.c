@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -69,8 +70,7 @@ static void add_peer(struct rpc_server *server, int fd)
 static void refuse(struct rpc_server *server, int fd)
 {
     struct json_object *message;
-    const char *text;
-    char why[128];
+    char why[128], *line;
     size_t length;
 
     snprintf(why, sizeof(why),
@@ -79,9 +79,10 @@ static void refuse(struct rpc_server *server, int fd)
     if (log_limit_allows(&server->context.log_limit))
         log_warning("%s, refusing another", why);
     message = message_new_error(NULL, RPC_LIMIT_REACHED, why, NULL);
-    text = message_text(message, &length);
-    if (send(fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-        (void)send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    line = message_line(message, &length);
+    if (line)
+        (void)send(fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    free(line);
     json_object_put(message);
     shutdown(fd, SHUT_RDWR);
     closer_close(server->context.closer, fd); /* with what it may have sent already */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/json_writer.h"
 #include "protocol/limits.h"
 #include "protocol/line_buffer.h"
 #include "protocol/message.h"
@@ -46,14 +47,16 @@ static void accepts(void **state)
     struct json_object *value, *again;
     struct line_buffer buffer;
     struct line line = read_line(*state, &buffer);
-    const char *text;
     size_t length;
+    char *text;
 
     if (message_parse(line.text, line.length, &value, &fault) != 0)
         fail_msg("refused at byte %zu: %s", fault.offset, fault.what);
-    text = message_text(value, &length);
+    text = json_write(value, &length);
+    assert_non_null(text);
     assert_int_equal(message_parse(text, length, &again, &fault), 0);
     assert_true(json_object_equal(value, again));
+    free(text);
     json_object_put(value);
     json_object_put(again);
     line_buffer_deinit(&buffer);

@@ -66,10 +66,13 @@ static void assert_request(const char *text, const char *method, const char *par
 static void assert_text(struct json_object *message, const char *expected)
 {
     size_t length;
-    const char *text = message_text(message, &length);
+    char *line = message_line(message, &length);
 
-    assert_string_equal(text, expected);
-    assert_int_equal(length, strlen(expected));
+    assert_non_null(line);
+    assert_int_equal(length, strlen(expected) + 1);
+    assert_memory_equal(line, expected, length - 1);
+    assert_int_equal(line[length - 1], '\n');
+    free(line);
     json_object_put(message);
 }
 
@@ -371,8 +374,8 @@ static void text_is_always_one_line_of_json(void **state)
     const struct json_text_limits limits = { .depth = PROTOCOL_DEPTH_MAX, .values = 8 };
     struct json_text_fault fault;
     struct json_object *message, *params = json_object_new_object();
-    const char *text;
     size_t length;
+    char *line;
 
     (void)state;
     for (int c = 0; c < 128; c++)
@@ -381,9 +384,10 @@ static void text_is_always_one_line_of_json(void **state)
     name[127] = '\0';
     json_object_object_add(params, name, json_object_new_string_len(all, 128));
     message = message_new_notification(name, params);
-    text = message_text(message, &length);
-    assert_null(memchr(text, '\n', length));
-    assert_int_equal(json_text_check(text, length, limits, &fault), 0);
+    line = message_line(message, &length);
+    assert_ptr_equal(memchr(line, '\n', length), line + length - 1);
+    assert_int_equal(json_text_check(line, length - 1, limits, &fault), 0);
+    free(line);
     json_object_put(message);
 }
 
