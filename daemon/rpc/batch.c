@@ -1,5 +1,6 @@
 #include "rpc/batch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <event2/buffer.h>
@@ -32,25 +33,35 @@ bool rpc_batch_has_room(const struct rpc_batch *batch, size_t length)
     return batch->peer->batched + length <= BATCHED_MAX;
 }
 
-void rpc_batch_add(struct rpc_batch *batch, const char *text, size_t length)
+int rpc_batch_add(struct rpc_batch *batch, const char *text, size_t length)
 {
-    evbuffer_add(batch->answers, evbuffer_get_length(batch->answers) ? "," : "[", 1);
-    evbuffer_add(batch->answers, text, length);
+    const char *before = evbuffer_get_length(batch->answers) ? "," : "[";
+
+    if (evbuffer_add(batch->answers, before, 1) < 0 ||
+        evbuffer_add(batch->answers, text, length) < 0)
+        return -ENOMEM;
     batch->peer->batched += length;
     batch->size += length;
+    return 0;
 }
 
-/* One fewer to wait for; with the last, the answers go out: nothing at all if there are none. */
+/* The answers go out: nothing at all if there are none. */
+static int send_answers(struct rpc_batch *batch)
+{
+    if (evbuffer_get_length(batch->answers) == 0)
+        return 0;
+    if (evbuffer_add(batch->answers, "]\n", 2) < 0)
+        return -ENOMEM;
+    return connection_send_buffer(&batch->peer->connection, batch->answers);
+}
+
 void rpc_batch_release(struct rpc_batch *batch)
 {
     if (--batch->pending > 0)
         return;
     batch->peer->batched -= batch->size;
-    if (evbuffer_get_length(batch->answers) > 0) {
-        evbuffer_add(batch->answers, "]\n", 2);
-        connection_send(&batch->peer->connection, evbuffer_pullup(batch->answers, -1),
-                        evbuffer_get_length(batch->answers));
-    }
+    if (send_answers(batch) < 0)
+        peer_fail(batch->peer);
     evbuffer_free(batch->answers);
     json_object_put(batch->requests);
     free(batch);

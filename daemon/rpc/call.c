@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "protocol/json_writer.h"
+#include "protocol/json_builder.h"
 #include "protocol/message.h"
 #include "rpc/batch.h"
 #include "rpc/param.h"
@@ -62,36 +62,36 @@ void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *
     call->waiting.context = context;
 }
 
-/* Takes answer. */
+static struct json_object *new_too_large(const struct rpc_call *call)
+{
+    return message_new_error(json_object_get(call->id), RPC_ANSWER_TOO_LARGE,
+                             rpc_error_find(RPC_ANSWER_TOO_LARGE)->sentence, NULL);
+}
+
+/* The batch adds the separators itself, so that the LF is left out. */
 static void add_to_batch(struct rpc_call *call, struct json_object *answer)
 {
+    struct json_object *too_large = NULL;
     size_t length;
-    char *text = json_write(answer, &length);
+    char *line = message_line(answer, &length);
 
-    if (!rpc_batch_has_room(call->batch, length)) {
-        json_object_put(answer);
-        answer = message_new_error(json_object_get(call->id), RPC_ANSWER_TOO_LARGE,
-                                   rpc_error_find(RPC_ANSWER_TOO_LARGE)->sentence, NULL);
-        free(text);
-        text = json_write(answer, &length);
+    if (line && !rpc_batch_has_room(call->batch, length - 1)) {
+        free(line);
+        too_large = new_too_large(call);
+        line = message_line(too_large, &length);
     }
-    rpc_batch_add(call->batch, text, length);
-    free(text);
+    if (!line || rpc_batch_add(call->batch, line, length - 1) < 0)
+        peer_fail(call->peer);
+    free(line);
+    json_object_put(too_large);
     json_object_put(answer);
 }
 
-/* Takes answer; frees call. */
-static void finish(struct rpc_call *call, struct json_object *answer)
+void rpc_call_forget(struct rpc_call *call)
 {
     struct peer *peer = call->peer;
 
     peer_remove_call(peer, &call->waiting);
-    if (rpc_call_is_unheard(call))
-        json_object_put(answer);
-    else if (call->batch)
-        add_to_batch(call, answer);
-    else
-        peer_send(peer, answer);
     if (call->batch)
         rpc_batch_release(call->batch);
     json_object_put(call->id);
@@ -100,42 +100,60 @@ static void finish(struct rpc_call *call, struct json_object *answer)
     connection_settle(&peer->connection);
 }
 
+/* Takes answer; NULL: it could not be built. Frees call. */
+static void finish(struct rpc_call *call, struct json_object *answer)
+{
+    if (rpc_call_is_unheard(call))
+        json_object_put(answer);
+    else if (call->batch)
+        add_to_batch(call, answer);
+    else
+        peer_send(call->peer, answer);
+    rpc_call_forget(call);
+}
+
 void rpc_call_answer(struct rpc_call *call, struct json_object *result)
 {
-    finish(call, message_new_result(json_object_get(call->id), result));
+    finish(call, result ? message_new_result(json_object_get(call->id), result) : NULL);
 }
 
-/* The text may hold what a client or a file system gave, cut anywhere. */
-static void fail_text(struct rpc_call *call, enum rpc_error_code code, struct json_object *data,
-                      const char *format, va_list args)
+/* The text may hold what a client or a file system gave, cut anywhere. Takes data, an object; NULL:
+ * it could not be built. */
+static void fail_with(struct rpc_call *call, enum rpc_error_code code, char *text,
+                      struct json_object *data)
+{
+    utf8_repair(text);
+    finish(call, data ? message_new_error(json_object_get(call->id), code, text, data) : NULL);
+}
+
+void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, const char *format, ...)
 {
     char text[ERROR_TEXT_SIZE];
-
-    vsnprintf(text, sizeof(text), format, args);
-    utf8_repair(text);
-    finish(call, message_new_error(json_object_get(call->id), code, text, data));
-}
-
-void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, struct json_object *data,
-                   const char *format, ...)
-{
     va_list args;
 
     va_start(args, format);
-    fail_text(call, code, data, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    fail_with(call, code, text, json_object_new_object());
 }
 
-void rpc_call_fail_error(struct rpc_call *call, const struct error *err, struct json_object *data)
+void rpc_call_fail_error(struct rpc_call *call, const struct error *err)
 {
+    rpc_call_fail_error_with(call, err, json_object_new_object());
+}
+
+void rpc_call_fail_error_with(struct rpc_call *call, const struct error *err,
+                              struct json_object *data)
+{
+    char text[ERROR_TEXT_SIZE];
+
     if (err->about) {
         struct json_object *value = rpc_params_value(call->table, call->params, err->about);
 
-        if (!data)
-            data = json_object_new_object();
-        json_object_object_add(data, "parameter", json_object_new_string(err->about));
+        json_add_text(&data, "parameter", err->about);
         if (value)
-            json_object_object_add(data, "value", json_object_get(value));
+            json_add(&data, "value", json_object_get(value));
     }
-    rpc_call_fail(call, code_of(err->code), data, "%s", err->text);
+    snprintf(text, sizeof(text), "%s", err->text);
+    fail_with(call, code_of(err->code), text, data);
 }

@@ -38,13 +38,21 @@ bool rpc_call_is_unheard(const struct rpc_call *call);
  * and goes nowhere. */
 void rpc_call_on_cancel(struct rpc_call *call, void (*fn)(void *context), void *context);
 
-/* Takes result. */
+/* Takes result, an array or an object; NULL: it could not be built, and the peer fails. */
 void rpc_call_answer(struct rpc_call *call, struct json_object *result);
 
-/* An error of the table. data: extra fields, taken; or NULL. */
-void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, struct json_object *data,
-                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Ends a call that nobody hears of, without an answer. */
+void rpc_call_forget(struct rpc_call *call);
+
+/* An error of the table. */
+void rpc_call_fail(struct rpc_call *call, enum rpc_error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The error of the table that err->code stands for, with the parameter that err is about and its
- * value. data: taken; or NULL. */
-void rpc_call_fail_error(struct rpc_call *call, const struct error *err, struct json_object *data);
+ * value. */
+void rpc_call_fail_error(struct rpc_call *call, const struct error *err);
+
+/* The same, with more about it in data, an object that is taken; NULL: it could not be built, and
+ * the peer fails. */
+void rpc_call_fail_error_with(struct rpc_call *call, const struct error *err,
+                              struct json_object *data);

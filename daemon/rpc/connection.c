@@ -29,7 +29,21 @@ enum { WRITES_PER_TURN = 8 };
 /* Whether what is sent can still come to the client. */
 static bool is_reached(const struct connection *connection)
 {
-    return connection->fd >= 0 && !connection->doomed && !connection->deaf;
+    return !connection_is_doomed(connection) && !connection->deaf;
+}
+
+/* There is nothing that would wake it again: the owner drops it. */
+static void fail(struct connection *connection)
+{
+    connection->owner.failed(connection->owner.context);
+}
+
+/* after: NULL for never. */
+static void add_event(struct connection *connection, struct event *event,
+                      const struct timeval *after)
+{
+    if (event_add(event, after) < 0)
+        fail(connection);
 }
 
 /* Something was added to the queue. */
@@ -39,12 +53,24 @@ static void want_flush(struct connection *connection)
         event_active(connection->flush, EV_WRITE, 0);
 }
 
-void connection_send(struct connection *connection, const void *bytes, size_t size)
+int connection_send(struct connection *connection, const void *bytes, size_t size)
 {
     if (!is_reached(connection))
-        return;
-    evbuffer_add(connection->queue, bytes, size);
+        return 0;
+    if (evbuffer_add(connection->queue, bytes, size) < 0)
+        return -ENOMEM;
     want_flush(connection);
+    return 0;
+}
+
+int connection_send_buffer(struct connection *connection, struct evbuffer *buffer)
+{
+    if (!is_reached(connection))
+        return 0;
+    if (evbuffer_add_buffer(connection->queue, buffer) < 0)
+        return -ENOMEM;
+    want_flush(connection);
+    return 0;
 }
 
 /* The queue has let go of an event: of the last of its bytes. */
@@ -56,16 +82,19 @@ static void forget_event(const void *bytes, size_t size, void *context)
     free((void *)bytes);
 }
 
-void connection_send_event(struct connection *connection, char *bytes, size_t size)
+int connection_send_event(struct connection *connection, char *bytes, size_t size)
 {
     if (!is_reached(connection)) {
         free(bytes);
-        return;
+        return 0;
+    }
+    if (evbuffer_add_reference(connection->queue, bytes, size, forget_event, connection) < 0) {
+        free(bytes);
+        return -ENOMEM;
     }
     connection->events_queued += size;
-    if (evbuffer_add_reference(connection->queue, bytes, size, forget_event, connection) < 0)
-        forget_event(bytes, size, connection);
     want_flush(connection);
+    return 0;
 }
 
 size_t connection_queued(const struct connection *connection)
@@ -85,7 +114,7 @@ bool connection_is_deaf(const struct connection *connection)
 
 bool connection_is_doomed(const struct connection *connection)
 {
-    return connection->doomed;
+    return connection->fd < 0 || connection->doomed;
 }
 
 /* Descriptors. */
@@ -195,11 +224,11 @@ static void go_on(struct connection *connection)
     bool more = take_turn(connection);
 
     if (more)
-        event_add(connection->again, &next_turn);
+        add_event(connection, connection->again, &next_turn);
     if (more || connection->half_closed || is_blocked(connection))
         event_del(connection->readable);
     else
-        event_add(connection->readable, NULL);
+        add_event(connection, connection->readable, NULL);
     if (!more)
         connection_settle(connection);
 }
@@ -213,7 +242,7 @@ static void watch_writable(struct connection *connection)
         return;
     connection->writing = wanted;
     if (wanted)
-        event_add(connection->writable, NULL);
+        add_event(connection, connection->writable, NULL);
     else
         event_del(connection->writable);
 }
@@ -265,8 +294,10 @@ static void watch_hangup(struct connection *connection)
         return; /* out of descriptors: found out when something is written to it */
     connection->hangup = event_new(connection->base, connection->hangup_fd,
                                    EV_CLOSED | EV_ET | EV_PERSIST, on_hangup, connection);
-    if (connection->hangup)
-        event_add(connection->hangup, NULL);
+    if (!connection->hangup)
+        fail(connection);
+    else
+        add_event(connection, connection->hangup, NULL);
 }
 
 /* The client has sent all it will. It may still read: its answers are sent before it is closed. */
@@ -278,7 +309,7 @@ static void handle_end(struct connection *connection)
     on_hangup(-1, 0, connection);
 }
 
-enum read_result { READ_SOME, READ_NOTHING, READ_END, READ_FAILED };
+enum read_result { READ_SOME, READ_NOTHING, READ_END, READ_FAILED, READ_NO_MEMORY };
 
 static enum read_result read_some(struct connection *connection)
 {
@@ -298,7 +329,7 @@ static enum read_result read_some(struct connection *connection)
 
     room.iov_base = line_buffer_room(&connection->lines, &room.iov_len);
     if (!room.iov_base)
-        return READ_FAILED;
+        return READ_NO_MEMORY;
     n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n == 0 || (n < 0 && errno == ECONNRESET)) /* reset: it has left answers unread */
         return READ_END;
@@ -326,6 +357,9 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         break;
     case READ_FAILED:
         connection_close(connection);
+        break;
+    case READ_NO_MEMORY:
+        fail(connection);
         break;
     }
 }

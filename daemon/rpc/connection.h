@@ -33,6 +33,7 @@ struct connection_owner {
     void (*room)(void *context);          /* the client has read: there is room for more */
     void (*deaf)(void *context);          /* the client reads no more: nothing can be sent to it */
     bool (*is_owed)(const void *context); /* something is still to be sent to the client */
+    void (*failed)(void *context);        /* no memory to go on: it is to be dropped */
     void (*closed)(void *context);        /* the last: only connection_deinit() is left to do */
     void *context;
 };
@@ -74,12 +75,15 @@ int connection_init(struct connection *connection, struct event_base *base, stru
 /* Of a connection that is closed. */
 void connection_deinit(struct connection *connection);
 
-/* Queues size bytes, copied; sends nothing if nobody reads any more. */
-void connection_send(struct connection *connection, const void *bytes, size_t size);
+/* Queues size bytes, copied; sends nothing if nobody reads any more. Errors: -ENOMEM. */
+int connection_send(struct connection *connection, const void *bytes, size_t size);
 
-/* The same, of an event, which the client will get whether or not it reads: the owner bounds how
- * many of them wait. bytes: from malloc(3), taken. */
-void connection_send_event(struct connection *connection, char *bytes, size_t size);
+/* The same of all that is in a buffer, moved. */
+int connection_send_buffer(struct connection *connection, struct evbuffer *buffer);
+
+/* The same of an event, which the client will get whether or not it reads: the owner bounds how
+ * many of them wait. bytes: from malloc(3), taken. Errors: -ENOMEM. */
+int connection_send_event(struct connection *connection, char *bytes, size_t size);
 
 /* Bytes that wait for the client; of them, those of events. */
 size_t connection_queued(const struct connection *connection);
@@ -98,7 +102,7 @@ int connection_take_fd(struct connection *connection);
 /* Whether what is sent reaches nobody, although the client's requests are made. */
 bool connection_is_deaf(const struct connection *connection);
 
-/* Whether connection_drop() has been called. */
+/* Whether it is closed, or will be in the next turn: see connection_drop(). */
 bool connection_is_doomed(const struct connection *connection);
 
 /* Something that kept a half-closed connection open may have ended. */

@@ -1,10 +1,12 @@
 #include "rpc/dispatch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "protocol/limits.h"
 #include "protocol/message.h"
 #include "rpc/batch.h"
@@ -55,15 +57,23 @@ static void send_error(struct peer *peer, enum rpc_error_code code, const char *
     peer_send(peer, message_new_error(NULL, code, text, NULL));
 }
 
-static void fail_params(struct rpc_call *call, const struct rpc_param_fault *fault)
+static struct json_object *fault_json(const struct rpc_param_fault *fault)
 {
     struct json_object *data = json_object_new_object();
 
     if (fault->parameter)
-        json_object_object_add(data, "parameter", json_object_new_string(fault->parameter));
+        json_add_text(&data, "parameter", fault->parameter);
     if (fault->value)
-        json_object_object_add(data, "value", json_object_get(fault->value));
-    rpc_call_fail_error(call, &fault->error, data);
+        json_add(&data, "value", json_object_get(fault->value));
+    return data;
+}
+
+static void fail_params(struct rpc_call *call, const struct rpc_param_fault *fault)
+{
+    if (fault->error.code == -ENOMEM)
+        rpc_call_answer(call, NULL); /* the sentence could not be built */
+    else
+        rpc_call_fail_error_with(call, &fault->error, fault_json(fault));
 }
 
 static bool is_pointless(const struct rpc_method *method, const struct rpc_call *call)
@@ -86,17 +96,17 @@ static void call_method(struct rpc_call *call, const struct message_request *req
     struct rpc_param_fault fault;
 
     if (!method) {
-        rpc_call_fail(call, RPC_METHOD_NOT_FOUND, NULL,
+        rpc_call_fail(call, RPC_METHOD_NOT_FOUND,
                       "there is no method '%.64s'; rpc.discover lists them", request->method);
         return;
     }
     if (call->peer->call_count > PEER_CALLS_MAX) {
-        rpc_call_fail(call, RPC_LIMIT_REACHED, NULL,
+        rpc_call_fail(call, RPC_LIMIT_REACHED,
                       "this connection waits for %d answers, as many as one may", PEER_CALLS_MAX);
         return;
     }
     if (is_pointless(method, call)) {
-        rpc_call_answer(call, NULL);
+        rpc_call_forget(call);
         return;
     }
     call->table = method->params;
@@ -119,11 +129,11 @@ static void dispatch_request(struct peer *peer, struct json_object *value, struc
     /* what is not a valid request is no notification either (section 4.1): it gets its error */
     call = rpc_call_new(peer, json_object_get(request.id), valid && !request.has_id, batch);
     if (!call)
-        return;
-    if (valid)
+        peer_fail(peer);
+    else if (valid)
         call_method(call, &request);
     else
-        rpc_call_fail(call, RPC_INVALID_REQUEST, NULL, "%s", why);
+        rpc_call_fail(call, RPC_INVALID_REQUEST, "%s", why);
 }
 
 /* Takes values. */
@@ -142,6 +152,8 @@ static void begin_batch(struct peer *peer, struct json_object *values)
         json_object_put(values);
     } else {
         peer->batch = rpc_batch_new(peer, values);
+        if (!peer->batch)
+            peer_fail(peer);
     }
 }
 
@@ -161,11 +173,16 @@ void dispatch_end_batch(struct peer *peer)
 
 void dispatch_line(struct peer *peer, const char *text, size_t length)
 {
-    struct json_text_fault fault = { .what = "vmmd is out of memory" };
+    struct json_text_fault fault;
     struct json_object *value = NULL;
     char why[192];
+    int r = message_parse(text, length, &value, &fault);
 
-    if (message_parse(text, length, &value, &fault) < 0) {
+    if (r == -ENOMEM) {
+        peer_fail(peer);
+        return;
+    }
+    if (r < 0) {
         snprintf(why, sizeof(why), "the line is not JSON: %s, at byte %zu", fault.what,
                  fault.offset);
         send_error(peer, RPC_PARSE_ERROR, why);

@@ -6,6 +6,7 @@
 
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "protocol/message.h"
 #include "rpc/context.h"
 #include "rpc/record_json.h"
@@ -21,13 +22,12 @@ static struct json_object *state_params(const struct event_stream *stream, const
 {
     struct json_object *params = json_object_new_object();
 
-    json_object_object_add(params, "subscription", json_object_new_uint64(stream->subscription.id));
-    json_object_object_add(params, "vm", json_object_new_uint64(vm_id(vm)));
-    json_object_object_add(params, "name", json_object_new_string(vm_name(vm)));
-    json_object_object_add(params, "state",
-                           json_object_new_string(vm_state_to_string(vm_state(vm))));
+    json_add_unsigned(&params, "subscription", stream->subscription.id);
+    json_add_unsigned(&params, "vm", vm_id(vm));
+    json_add_text(&params, "name", vm_name(vm));
+    json_add_text(&params, "state", vm_state_to_string(vm_state(vm)));
     if (vm_has_ended(vm))
-        json_object_object_add(params, "exit", record_json_exit(vm_record(vm)));
+        json_add(&params, "exit", record_json_exit(vm_record(vm)));
     return params;
 }
 
@@ -51,7 +51,7 @@ static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned noti
     if (connection_events_queued(&peer->connection) > CONNECTION_EVENTS_MAX)
         disconnect(peer);
     else
-        peer_send_event(peer, message_new_notification("vm.state", state_params(stream, vm)));
+        peer_notify_event(peer, "vm.state", state_params(stream, vm));
 }
 
 static void free_stream(struct subscription *subscription)

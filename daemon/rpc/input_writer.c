@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "rpc/call.h"
 #include "vm/vm.h"
 
@@ -36,9 +37,8 @@ static void answer(struct rpc_call *call, const struct vm *vm, size_t taken)
     size_t room = INPUT_QUEUE_CAPACITY - input_queue_length(queue);
     struct json_object *result = json_object_new_object();
 
-    json_object_object_add(result, "accepted", json_object_new_uint64(taken));
-    json_object_object_add(result, "room",
-                           json_object_new_uint64(input_queue_is_closed(queue) ? 0 : room));
+    json_add_unsigned(&result, "accepted", taken);
+    json_add_unsigned(&result, "room", input_queue_is_closed(queue) ? 0 : room);
     rpc_call_answer(call, result);
 }
 
@@ -49,7 +49,7 @@ static bool try_to_put(struct input_writer *writer)
     size_t taken;
 
     if (vm_input(writer->vm, writer->data, writer->size, writer->eof, &taken, &err) < 0)
-        rpc_call_fail_error(writer->call, &err, NULL);
+        rpc_call_fail_error(writer->call, &err);
     else if (taken > 0 || writer->size == 0)
         answer(writer->call, writer->vm, taken);
     else
@@ -73,7 +73,7 @@ static void on_cancel(void *context)
 {
     struct input_writer *writer = context;
 
-    rpc_call_answer(writer->call, NULL); /* to nobody */
+    rpc_call_forget(writer->call);
     release(writer);
 }
 
@@ -85,7 +85,7 @@ static void wait_for_room(struct rpc_call *call, struct vm *vm, unsigned char *d
 
     if (!writer) {
         free(data);
-        rpc_call_fail(call, RPC_INTERNAL_ERROR, NULL, "vmmd is out of memory");
+        rpc_call_fail(call, RPC_INTERNAL_ERROR, "vmmd is out of memory");
         return;
     }
     json_object_put(call->params); /* a call that waits holds no more than it must */
@@ -112,7 +112,7 @@ void input_writer_start(struct rpc_call *call, struct vm *vm, unsigned char *dat
 
     if (vm_input(vm, data, size, eof, &taken, &err) < 0) {
         free(data);
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
     } else if (wait && taken == 0 && size > 0) {
         wait_for_room(call, vm, data, size, eof);
     } else {

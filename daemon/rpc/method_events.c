@@ -3,6 +3,7 @@
  */
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "rpc/call.h"
 #include "rpc/event_stream.h"
 #include "rpc/method.h"
@@ -25,11 +26,11 @@ void method_events_subscribe(struct rpc_call *call, const void *context)
     struct error err;
 
     if (event_stream_new(call->peer, params->vm, &subscription, &err) < 0) {
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
         return;
     }
     result = json_object_new_object();
-    json_object_object_add(result, "subscription", json_object_new_uint64(subscription->id));
+    json_add_unsigned(&result, "subscription", subscription->id);
     rpc_call_answer(call, result);
 }
 

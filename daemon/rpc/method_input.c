@@ -37,14 +37,14 @@ void method_vm_input(struct rpc_call *call, const void *context)
     unsigned char *data = malloc(length + 1);
 
     if (!data) {
-        rpc_call_fail(call, RPC_INTERNAL_ERROR, NULL, "vmmd is out of memory");
+        rpc_call_fail(call, RPC_INTERNAL_ERROR, "vmmd is out of memory");
         return;
     }
     if (params->encoding == OUTPUT_UTF8) {
         memcpy(data, params->data, length);
     } else if (base64_decode(params->data, length, data, &size) < 0) {
         free(data);
-        rpc_call_fail(call, RPC_INVALID_PARAMS, NULL,
+        rpc_call_fail(call, RPC_INVALID_PARAMS,
                       "parameter 'data' must be base64 (RFC 4648 section 4, padded, no white "
                       "space), or text with \"encoding\": \"utf-8\"");
         return;

@@ -6,6 +6,7 @@
 
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "protocol/limits.h"
 #include "rpc/call.h"
 #include "rpc/method.h"
@@ -42,12 +43,12 @@ void method_vm_attach(struct rpc_call *call, const void *context)
         r = output_stream_new(call->peer, params->vm, offset,
                               (enum output_encoding)params->encoding, &subscription, &err);
     if (r < 0) {
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
         return;
     }
     result = json_object_new_object();
-    json_object_object_add(result, "subscription", json_object_new_uint64(subscription->id));
-    json_object_object_add(result, "offset", json_object_new_uint64(offset));
+    json_add_unsigned(&result, "subscription", subscription->id);
+    json_add_unsigned(&result, "offset", offset);
     rpc_call_answer(call, result);
     output_stream_start(subscription); /* after the answer, so that its id is known */
 }
@@ -100,7 +101,7 @@ void method_vm_output(struct rpc_call *call, const void *context)
     size_t used;
 
     if (rpc_position_resolve(&params->from, params->vm, &offset, &err) < 0) {
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
         return;
     }
     if (ring)
@@ -115,11 +116,11 @@ void method_vm_output(struct rpc_call *call, const void *context)
     }
 
     result = json_object_new_object();
-    json_object_object_add(result, "offset", json_object_new_uint64(chunk.start));
+    json_add_unsigned(&result, "offset", chunk.start);
     if (chunk.start > offset)
-        json_object_object_add(result, "lost", json_object_new_uint64(chunk.start - offset));
-    json_object_object_add(result, "data", text);
-    json_object_object_add(result, "next", json_object_new_uint64(chunk.start + used));
-    json_object_object_add(result, "end", json_object_new_boolean(last));
+        json_add_unsigned(&result, "lost", chunk.start - offset);
+    json_add(&result, "data", text);
+    json_add_unsigned(&result, "next", chunk.start + used);
+    json_add_boolean(&result, "end", last);
     rpc_call_answer(call, result);
 }

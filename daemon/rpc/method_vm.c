@@ -15,6 +15,7 @@
 
 #include "kvm/machine.h"
 #include "protocol/base64.h"
+#include "protocol/json_builder.h"
 #include "protocol/limits.h"
 #include "rpc/call.h"
 #include "rpc/context.h"
@@ -224,8 +225,8 @@ static void fail_start(struct rpc_call *call, struct vm *vm)
 
     error_set_about(&err, vm_start_about(vm), vm_start_error(vm), "cannot start VM '%s': %s",
                     vm_name(vm), vm_record(vm)->end.message);
-    json_object_object_add(data, "vm", json_object_new_uint64(vm_id(vm)));
-    rpc_call_fail_error(call, &err, data);
+    json_add_unsigned(&data, "vm", vm_id(vm));
+    rpc_call_fail_error_with(call, &err, data);
 }
 
 static int has_started(const struct vm *vm)
@@ -242,10 +243,9 @@ static void answer_started(struct rpc_call *call, struct vm *vm)
         return;
     }
     result = json_object_new_object();
-    json_object_object_add(result, "id", json_object_new_uint64(vm_id(vm)));
-    json_object_object_add(result, "name", json_object_new_string(vm_name(vm)));
-    json_object_object_add(result, "state",
-                           json_object_new_string(vm_state_to_string(vm_state(vm))));
+    json_add_unsigned(&result, "id", vm_id(vm));
+    json_add_text(&result, "name", vm_name(vm));
+    json_add_text(&result, "state", vm_state_to_string(vm_state(vm)));
     rpc_call_answer(call, result);
 }
 
@@ -283,7 +283,7 @@ void method_vm_start(struct rpc_call *call, const void *context)
         r = registry_start_vm(peer->context->registry, &config, &peer->credentials, &vm, &err);
     if (r < 0) {
         discard_config(peer->context->closer, &config);
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
     } else {
         vm_waiter_start(call, vm, &until_started, UINT64_MAX);
     }
@@ -369,7 +369,7 @@ static void answer_state(struct rpc_call *call, struct vm *vm, enum vm_state wan
     if (vm_state(vm) == wanted)
         answer_record(call, vm);
     else
-        rpc_call_fail(call, RPC_WRONG_STATE, NULL, "VM '%s' is %s by now", vm_name(vm),
+        rpc_call_fail(call, RPC_WRONG_STATE, "VM '%s' is %s by now", vm_name(vm),
                       vm_state_to_string(vm_state(vm)));
 }
 
@@ -390,7 +390,7 @@ void method_vm_pause(struct rpc_call *call, const void *context)
     struct error err;
 
     if (vm_pause(params->vm, &err) < 0)
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
     else
         vm_waiter_start(call, params->vm, &until_paused, UINT64_MAX);
 }
@@ -402,7 +402,7 @@ void method_vm_resume(struct rpc_call *call, const void *context)
     struct error err;
 
     if (vm_resume(params->vm, &err) < 0)
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
     else
         vm_waiter_start(call, params->vm, &until_resumed, UINT64_MAX);
 }
@@ -427,7 +427,7 @@ void method_vm_list(struct rpc_call *call, const void *context)
         const struct vm *vm = vm_of_link(link);
 
         if (params->all || !vm_has_ended(vm))
-            json_object_array_add(records, record_json(vm));
+            json_append(&records, record_json(vm));
     }
     rpc_call_answer(call, records);
 }
@@ -452,7 +452,7 @@ void method_vm_remove(struct rpc_call *call, const void *context)
     struct error err;
 
     if (registry_remove(call->peer->context->registry, params->vm, &err) < 0)
-        rpc_call_fail_error(call, &err, NULL);
+        rpc_call_fail_error(call, &err);
     else
         rpc_call_answer(call, json_object_new_object());
 }

@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "protocol/limits.h"
 #include "protocol/message.h"
 #include "rpc/record_json.h"
@@ -24,9 +25,9 @@ static struct json_object *new_params(const struct output_stream *stream, uint64
 {
     struct json_object *params = json_object_new_object();
 
-    json_object_object_add(params, "subscription", json_object_new_uint64(stream->subscription.id));
-    json_object_object_add(params, "vm", json_object_new_uint64(vm_id(stream->vm)));
-    json_object_object_add(params, "offset", json_object_new_uint64(offset));
+    json_add_unsigned(&params, "subscription", stream->subscription.id);
+    json_add_unsigned(&params, "vm", vm_id(stream->vm));
+    json_add_unsigned(&params, "offset", offset);
     return params;
 }
 
@@ -36,18 +37,18 @@ static void send_chunk(struct output_stream *stream, struct json_object *text)
     struct json_object *params = new_params(stream, stream->position);
 
     if (stream->lost > 0)
-        json_object_object_add(params, "lost", json_object_new_uint64(stream->lost));
+        json_add_unsigned(&params, "lost", stream->lost);
     stream->lost = 0;
-    json_object_object_add(params, "data", text);
-    peer_send(stream->subscription.peer, message_new_notification("vm.output", params));
+    json_add(&params, "data", text);
+    peer_notify(stream->subscription.peer, "vm.output", params);
 }
 
 static void send_exited(struct output_stream *stream)
 {
     struct json_object *params = new_params(stream, stream->position);
 
-    json_object_object_add(params, "exit", record_json_exit(vm_record(stream->vm)));
-    peer_send(stream->subscription.peer, message_new_notification("vm.exited", params));
+    json_add(&params, "exit", record_json_exit(vm_record(stream->vm)));
+    peer_notify(stream->subscription.peer, "vm.exited", params);
 }
 
 /* Sends one message of output; false: there is none to send now. */
@@ -89,7 +90,8 @@ static void top_up(struct subscription *subscription)
 
     if (!stream->started)
         return;
-    while (connection_queued(connection) < CONNECTION_QUEUE_LOW)
+    while (connection_queued(connection) < CONNECTION_QUEUE_LOW &&
+           !connection_is_doomed(connection))
         if (!send_some(stream))
             break;
     if (is_at_end(stream)) {

@@ -8,6 +8,8 @@
 
 #include <json-c/json.h>
 
+#include "protocol/json_writer.h"
+#include "util/cleanup.h"
 #include "util/word_list.h"
 #include "vm/registry.h"
 
@@ -15,18 +17,16 @@
 typedef int (*reader_fn)(const struct rpc_param *row, struct json_object *value,
                          const struct registry *registry, void *ret, struct error *err);
 
-static const char *shown(struct json_object *value)
-{
-    return json_object_to_json_string_ext(value,
-                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-}
-
 /* "parameter 'x' must be <what>, not <value>"; a value that is long is cut. */
 static int must_be(const struct rpc_param *row, struct json_object *value, struct error *err,
                    const char *what)
 {
-    return error_set(err, -EINVAL, "parameter '%s' must be %s, not %.64s", row->name, what,
-                     shown(value));
+    size_t length;
+    _cleanup_free_ char *shown = json_write(value, &length);
+
+    if (!shown)
+        return error_set(err, -ENOMEM, "out of memory");
+    return error_set(err, -EINVAL, "parameter '%s' must be %s, not %.64s", row->name, what, shown);
 }
 
 /* A string without NUL inside, or NULL. */
@@ -105,6 +105,16 @@ static int read_word(const struct rpc_param *row, struct json_object *value,
     return must_be(row, value, err, what);
 }
 
+static int no_vm(struct json_object *value, struct error *err)
+{
+    size_t length;
+    _cleanup_free_ char *shown = json_write(value, &length);
+
+    if (!shown)
+        return error_set(err, -ENOMEM, "out of memory");
+    return error_set(err, -ESRCH, "there is no VM %.80s", shown);
+}
+
 static int read_vm(const struct rpc_param *row, struct json_object *value,
                    const struct registry *registry, void *ret, struct error *err)
 {
@@ -119,7 +129,7 @@ static int read_vm(const struct rpc_param *row, struct json_object *value,
     else
         return must_be(row, value, err, "a VM's id or name");
     if (!vm)
-        return error_set(err, -ESRCH, "there is no VM %.80s", shown(value));
+        return no_vm(value, err);
     *(struct vm **)ret = vm;
     return 0;
 }

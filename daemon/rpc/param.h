@@ -85,7 +85,7 @@ struct rpc_image rpc_images_at(const struct rpc_images *images, size_t index);
 struct rpc_param_fault {
     const char *parameter;     /* static, or the request's; NULL: with all of them */
     struct json_object *value; /* the request's; NULL: there is none */
-    struct error error;        /* -EINVAL or -ESRCH */
+    struct error error;        /* -EINVAL or -ESRCH; -ENOMEM: there is no telling */
 };
 
 /*

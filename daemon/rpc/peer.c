@@ -1,6 +1,7 @@
 #include "rpc/peer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 
 #include "protocol/message.h"
 #include "rpc/context.h"
+#include "util/cleanup.h"
+#include "util/log.h"
 
 static void read_credentials(int fd, struct vm_peer *ret)
 {
@@ -24,25 +27,46 @@ static void read_credentials(int fd, struct vm_peer *ret)
 
 /* Messages. */
 
+void peer_fail(struct peer *peer)
+{
+    if (connection_is_doomed(&peer->connection))
+        return;
+    if (log_limit_allows(&peer->context->log_limit))
+        log_warning("no memory to go on with a client (uid %" PRIu32 ", pid %" PRId32
+                    "), disconnecting it",
+                    peer->credentials.uid, peer->credentials.pid);
+    connection_drop(&peer->connection);
+}
+
 void peer_send(struct peer *peer, struct json_object *message)
 {
     size_t length;
-    char *line = message_line(message, &length);
+    _cleanup_free_ char *line = message_line(message, &length);
 
-    if (line)
-        connection_send(&peer->connection, line, length);
-    free(line);
     json_object_put(message);
+    if (!line || connection_send(&peer->connection, line, length) < 0)
+        peer_fail(peer);
 }
 
-void peer_send_event(struct peer *peer, struct json_object *message)
+static struct json_object *new_notification(const char *method, struct json_object *params)
 {
+    return params ? message_new_notification(method, params) : NULL;
+}
+
+void peer_notify(struct peer *peer, const char *method, struct json_object *params)
+{
+    peer_send(peer, new_notification(method, params));
+}
+
+void peer_notify_event(struct peer *peer, const char *method, struct json_object *params)
+{
+    struct json_object *message = new_notification(method, params);
     size_t length;
     char *line = message_line(message, &length);
 
-    if (line)
-        connection_send_event(&peer->connection, line, length);
     json_object_put(message);
+    if (!line || connection_send_event(&peer->connection, line, length) < 0)
+        peer_fail(peer);
 }
 
 bool peer_is_drained(const struct peer *peer)
@@ -167,6 +191,11 @@ static void on_deaf(void *context)
     end_waiting(context);
 }
 
+static void on_failed(void *context)
+{
+    peer_fail(context);
+}
+
 static bool is_owed(const void *context)
 {
     const struct peer *peer = context;
@@ -194,6 +223,7 @@ struct peer *peer_new(struct rpc_context *context, const struct peer_owner *owne
         .room = on_room,
         .deaf = on_deaf,
         .is_owed = is_owed,
+        .failed = on_failed,
         .closed = on_closed,
         .context = peer,
     };

@@ -88,11 +88,19 @@ void peer_close(struct peer *peer);
 /* Whether all that the client is to be told, save by subscriptions, is on its way. */
 bool peer_is_drained(const struct peer *peer);
 
-/* Queues one message and its LF. Takes message. */
+/* There is no memory for what the client is to be told: it is dropped, in the next turn of the
+ * loop, with a line in the log. Better a client that knows it has missed something than one that
+ * does not. */
+void peer_fail(struct peer *peer);
+
+/* Queues one message and its LF. Takes message; NULL: it could not be built, and the peer fails. */
 void peer_send(struct peer *peer, struct json_object *message);
 
+/* Queues a notification. Takes params; NULL: they could not be built, and the peer fails. */
+void peer_notify(struct peer *peer, const char *method, struct json_object *params);
+
 /* The same, of an event: see connection_send_event(). */
-void peer_send_event(struct peer *peer, struct json_object *message);
+void peer_notify_event(struct peer *peer, const char *method, struct json_object *params);
 
 /* The client waits for an answer, and does not any more. */
 void peer_add_call(struct peer *peer, struct peer_call *call);

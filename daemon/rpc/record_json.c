@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "protocol/json_text.h"
 #include "shared/exit_reason.h"
 #include "shared/hypercall_name.h"
@@ -23,34 +24,32 @@ static_assert(sizeof(((struct vm_record *)NULL)->name) <= TEXT_SIZE &&
               "texts of a record");
 
 /* The text may hold a path that a client gave, cut anywhere, or come from a damaged state file. */
-static void add_text(struct json_object *object, const char *name, const char *text)
+static void add_text(struct json_object **object, const char *name, const char *text)
 {
     char valid[TEXT_SIZE];
 
     snprintf(valid, sizeof(valid), "%s", text);
     utf8_repair(valid);
-    json_object_object_add(object, name, json_object_new_string(valid));
+    json_add_text(object, name, valid);
 }
 
-static void add_number(struct json_object *object, const char *name, uint64_t number)
-{
-    json_object_object_add(object, name, json_object_new_uint64(number));
-}
-
-struct json_object *time_json(long long realtime_ns)
+void record_json_add_time(struct json_object **object, const char *name, int64_t realtime_ns)
 {
     char text[CLOCK_TEXT_SIZE];
 
-    return realtime_ns ? json_object_new_string(clock_format(realtime_ns, text)) : NULL;
+    if (realtime_ns)
+        json_add_text(object, name, clock_format(realtime_ns, text));
+    else
+        json_add_null(object, name);
 }
 
 static struct json_object *peer_json(const struct vm_peer *peer)
 {
     struct json_object *object = json_object_new_object();
 
-    add_number(object, "uid", peer->uid);
-    add_number(object, "gid", peer->gid);
-    json_object_object_add(object, "pid", json_object_new_int(peer->pid));
+    json_add_unsigned(&object, "uid", peer->uid);
+    json_add_unsigned(&object, "gid", peer->gid);
+    json_add_signed(&object, "pid", peer->pid);
     return object;
 }
 
@@ -61,37 +60,32 @@ static struct json_object *registers_json(const struct register_dump *dump)
 
     for (uint64_t i = 0; i < dump->count; i++) {
         snprintf(value, sizeof(value), "0x%" PRIx64, dump->rows[i].value);
-        add_text(object, dump->rows[i].name, value);
+        add_text(&object, dump->rows[i].name, value);
     }
     return object;
 }
 
-/* The bytes at the instruction pointer; NULL: they are not known. */
+/* The bytes at the instruction pointer. */
 static struct json_object *instructions_json(const struct register_dump *dump)
 {
-    struct json_object *object;
+    struct json_object *object = json_object_new_object();
     char text[2 * REGISTER_DUMP_CODE_MAX + 1] = "", address[24];
 
-    if (dump->code_size == 0)
-        return NULL;
     for (uint32_t i = 0; i < dump->code_size; i++)
         snprintf(text + 2 * i, 3, "%02x", dump->code[i]);
     snprintf(address, sizeof(address), "0x%" PRIx64, dump->code_address);
-    object = json_object_new_object();
-    add_text(object, "address", address);
-    add_text(object, "bytes", text);
-    add_number(object, "bits", dump->code_bits);
+    add_text(&object, "address", address);
+    add_text(&object, "bytes", text);
+    json_add_unsigned(&object, "bits", dump->code_bits);
     return object;
 }
 
 /* Where a CPU stands: registers, and what it would do next. */
-static void add_dump(struct json_object *object, const struct register_dump *dump)
+static void add_dump(struct json_object **object, const struct register_dump *dump)
 {
-    struct json_object *instructions = instructions_json(dump);
-
-    json_object_object_add(object, "registers", registers_json(dump));
-    if (instructions)
-        json_object_object_add(object, "instructions", instructions);
+    json_add(object, "registers", registers_json(dump));
+    if (dump->code_size > 0)
+        json_add(object, "instructions", instructions_json(dump));
 }
 
 struct json_object *record_json_exit(const struct vm_record *record)
@@ -99,15 +93,16 @@ struct json_object *record_json_exit(const struct vm_record *record)
     struct json_object *object = json_object_new_object();
     const struct guest_end *end = &record->end;
 
-    add_text(object, "reason", guest_end_reason_to_string(end->reason));
-    json_object_object_add(object, "code",
-                           end->reason == GUEST_END_GUEST_EXIT ? json_object_new_int(end->code)
-                                                               : NULL);
-    add_text(object, "message", end->message);
+    add_text(&object, "reason", guest_end_reason_to_string(end->reason));
+    if (end->reason == GUEST_END_GUEST_EXIT)
+        json_add_signed(&object, "code", end->code);
+    else
+        json_add_null(&object, "code");
+    add_text(&object, "message", end->message);
     if (end->reason == GUEST_END_STOPPED || end->reason == GUEST_END_KILLED)
-        json_object_object_add(object, "by", peer_json(&record->stopped_by));
+        json_add(&object, "by", peer_json(&record->stopped_by));
     if (end->registers.count > 0)
-        add_dump(object, &end->registers);
+        add_dump(&object, &end->registers);
     return object;
 }
 
@@ -116,10 +111,10 @@ static struct json_object *output_json(const struct vm *vm)
     const struct output_ring *ring = vm_ring(vm);
     struct json_object *object = json_object_new_object();
 
-    add_number(object, "first", ring ? output_ring_first(ring) : 0);
-    add_number(object, "next", ring ? output_ring_end(ring) : 0);
-    add_number(object, "capacity",
-               ring ? atomic_load(&ring->state->capacity) : vm_ring_capacity(vm));
+    json_add_unsigned(&object, "first", ring ? output_ring_first(ring) : 0);
+    json_add_unsigned(&object, "next", ring ? output_ring_end(ring) : 0);
+    json_add_unsigned(&object, "capacity",
+                      ring ? atomic_load(&ring->state->capacity) : vm_ring_capacity(vm));
     return object;
 }
 
@@ -129,15 +124,16 @@ static struct json_object *input_json(const struct vm *vm)
     struct json_object *object = json_object_new_object();
     bool ended = vm_has_ended(vm) || (queue && input_queue_is_closed(queue));
 
-    add_number(object, "queued", queue ? input_queue_length(queue) : 0);
-    add_number(object, "capacity", INPUT_QUEUE_CAPACITY);
-    json_object_object_add(object, "ended", json_object_new_boolean(ended));
+    json_add_unsigned(&object, "queued", queue ? input_queue_length(queue) : 0);
+    json_add_unsigned(&object, "capacity", INPUT_QUEUE_CAPACITY);
+    json_add_boolean(&object, "ended", ended);
     return object;
 }
 
-static struct json_object *post_json(const struct post_codes *codes)
+/* Nothing where the guest has not written any. */
+static void add_post(struct json_object **object, const struct post_codes *codes)
 {
-    struct json_object *object = NULL;
+    struct json_object *post = json_object_new_object();
     const struct {
         const char *port;
         const struct post_code *code;
@@ -145,26 +141,25 @@ static struct json_object *post_json(const struct post_codes *codes)
     uint8_t value;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (!post_code_get(rows[i].code, &value))
-            continue;
-        if (!object)
-            object = json_object_new_object();
-        add_number(object, rows[i].port, value);
+        if (post_code_get(rows[i].code, &value))
+            json_add_unsigned(&post, rows[i].port, value);
     }
-    return object;
+    if (post && json_object_object_length(post) == 0)
+        json_object_put(post);
+    else
+        json_add(object, "post", post);
 }
 
 /* What is there only of some VMs. */
-static void add_notes(struct json_object *object, const struct vm *vm)
+static void add_notes(struct json_object **object, const struct vm *vm)
 {
     const struct vm_file *file = vm_file(vm);
-    struct json_object *post = file ? post_json(file->post) : NULL;
     char ring_note[NOTE_TEXT_SIZE] = "";
 
     if (vm_record(vm)->machine.note[0])
         add_text(object, "note", vm_record(vm)->machine.note);
-    if (post)
-        json_object_object_add(object, "post", post);
+    if (file)
+        add_post(object, file->post);
     if (file)
         vm_file_read_ring_note(file, ring_note);
     if (ring_note[0])
@@ -172,8 +167,8 @@ static void add_notes(struct json_object *object, const struct vm *vm)
     if (vm_paused_at(vm)) {
         struct json_object *paused = json_object_new_object();
 
-        add_dump(paused, vm_paused_at(vm));
-        json_object_object_add(object, "paused", paused);
+        add_dump(&paused, vm_paused_at(vm));
+        json_add(object, "paused", paused);
     }
 }
 
@@ -183,27 +178,30 @@ struct json_object *record_json(const struct vm *vm)
     const struct exit_stats *stats = vm_stats(vm);
     struct json_object *object = json_object_new_object();
 
-    add_number(object, "id", record->id);
-    add_text(object, "name", record->name);
-    add_text(object, "state", vm_state_to_string(vm_state(vm)));
-    json_object_object_add(object, "owner", peer_json(&record->owner));
-    add_text(object, "image", record->image);
-    add_number(object, "image_size", record->machine.image_size);
-    add_text(object, "format", record->machine.format);
-    add_text(object, "mode", record->machine.mode);
-    add_text(object, "machine", record->machine.machine);
-    add_number(object, "cpus", record->cpus);
-    add_number(object, "memory", record->machine.memory_bytes);
-    json_object_object_add(object, "created", time_json(record->created_ns));
-    json_object_object_add(object, "started", time_json(record->started_ns));
-    json_object_object_add(object, "ended", time_json(record->ended_ns));
-    json_object_object_add(object, "exit", vm_has_ended(vm) ? record_json_exit(record) : NULL);
-    json_object_object_add(object, "output", output_json(vm));
-    add_number(object, "exits", stats ? counter_get(&stats->exits) : 0);
-    add_number(object, "uptime_ns", vm_uptime_ns(vm));
-    add_number(object, "paused_ns", vm_paused_ns(vm));
-    json_object_object_add(object, "input", input_json(vm));
-    add_notes(object, vm);
+    json_add_unsigned(&object, "id", record->id);
+    add_text(&object, "name", record->name);
+    add_text(&object, "state", vm_state_to_string(vm_state(vm)));
+    json_add(&object, "owner", peer_json(&record->owner));
+    add_text(&object, "image", record->image);
+    json_add_unsigned(&object, "image_size", record->machine.image_size);
+    add_text(&object, "format", record->machine.format);
+    add_text(&object, "mode", record->machine.mode);
+    add_text(&object, "machine", record->machine.machine);
+    json_add_unsigned(&object, "cpus", record->cpus);
+    json_add_unsigned(&object, "memory", record->machine.memory_bytes);
+    record_json_add_time(&object, "created", record->created_ns);
+    record_json_add_time(&object, "started", record->started_ns);
+    record_json_add_time(&object, "ended", record->ended_ns);
+    if (vm_has_ended(vm))
+        json_add(&object, "exit", record_json_exit(record));
+    else
+        json_add_null(&object, "exit");
+    json_add(&object, "output", output_json(vm));
+    json_add_unsigned(&object, "exits", stats ? counter_get(&stats->exits) : 0);
+    json_add_unsigned(&object, "uptime_ns", vm_uptime_ns(vm));
+    json_add_unsigned(&object, "paused_ns", vm_paused_ns(vm));
+    json_add(&object, "input", input_json(vm));
+    add_notes(&object, vm);
     return object;
 }
 
@@ -217,7 +215,7 @@ static struct json_object *reasons_json(const struct exit_stats *stats)
         uint64_t count = counter_get(&stats->by_reason[i]);
 
         if (count > 0)
-            add_number(object, exit_reason_to_string(i), count);
+            json_add_unsigned(&object, exit_reason_to_string(i), count);
     }
     return object;
 }
@@ -226,8 +224,8 @@ static struct json_object *exits_json(const struct exit_stats *stats)
 {
     struct json_object *object = json_object_new_object();
 
-    add_number(object, "total", counter_get(&stats->exits));
-    json_object_object_add(object, "by_reason", reasons_json(stats));
+    json_add_unsigned(&object, "total", counter_get(&stats->exits));
+    json_add(&object, "by_reason", reasons_json(stats));
     return object;
 }
 
@@ -235,11 +233,11 @@ static struct json_object *io_row_json(const struct io_row *row)
 {
     struct json_object *object = json_object_new_object();
 
-    add_text(object, "space", row->space == IO_SPACE_PORT ? "port" : "memory");
-    add_number(object, "address", counter_get(&row->address));
-    add_text(object, "direction", row->direction == IO_OUT ? "out" : "in");
-    add_number(object, "count", counter_get(&row->count));
-    json_object_object_add(object, "handled", json_object_new_boolean(row->handled != 0));
+    add_text(&object, "space", row->space == IO_SPACE_PORT ? "port" : "memory");
+    json_add_unsigned(&object, "address", counter_get(&row->address));
+    add_text(&object, "direction", row->direction == IO_OUT ? "out" : "in");
+    json_add_unsigned(&object, "count", counter_get(&row->count));
+    json_add_boolean(&object, "handled", row->handled != 0);
     return object;
 }
 
@@ -260,29 +258,33 @@ static struct json_object *io_json(const struct exit_stats *stats)
 
     for (unsigned i = 0; i < EXIT_STATS_IO_ROWS; i++)
         if (atomic_load_explicit(&stats->io[i].count, memory_order_acquire) > 0)
-            json_object_array_add(array, io_row_json(&stats->io[i]));
-    json_object_array_sort(array, busiest_first);
+            json_append(&array, io_row_json(&stats->io[i]));
+    if (array)
+        json_object_array_sort(array, busiest_first);
     if (without_row > 0) {
         rest = json_object_new_object();
-        json_object_object_add(rest, "space", NULL);
-        json_object_object_add(rest, "address", NULL);
-        json_object_object_add(rest, "direction", NULL);
-        add_number(rest, "count", without_row);
-        json_object_object_add(rest, "handled", NULL);
-        json_object_array_add(array, rest);
+        json_add_null(&rest, "space");
+        json_add_null(&rest, "address");
+        json_add_null(&rest, "direction");
+        json_add_unsigned(&rest, "count", without_row);
+        json_add_null(&rest, "handled");
+        json_append(&array, rest);
     }
     return array;
 }
 
-static void add_hypercall(struct json_object *array, struct json_object *number, const char *name,
-                          uint64_t count)
+/* number: less than 0 for none. */
+static void add_hypercall(struct json_object **array, int number, const char *name, uint64_t count)
 {
     struct json_object *object = json_object_new_object();
 
-    json_object_object_add(object, "number", number);
-    add_text(object, "name", name);
-    add_number(object, "count", count);
-    json_object_array_add(array, object);
+    if (number >= 0)
+        json_add_signed(&object, "number", number);
+    else
+        json_add_null(&object, "number");
+    add_text(&object, "name", name);
+    json_add_unsigned(&object, "count", count);
+    json_append(array, object);
 }
 
 static struct json_object *hypercalls_json(const struct exit_stats *stats)
@@ -294,10 +296,10 @@ static struct json_object *hypercalls_json(const struct exit_stats *stats)
         uint64_t count = counter_get(&stats->hypercalls[i]);
 
         if (count > 0 && hypercall_name(i))
-            add_hypercall(array, json_object_new_int((int)i), hypercall_name(i), count);
+            add_hypercall(&array, (int)i, hypercall_name(i), count);
     }
     if (unknown > 0)
-        add_hypercall(array, NULL, "unknown", unknown);
+        add_hypercall(&array, -1, "unknown", unknown);
     return array;
 }
 
@@ -308,15 +310,15 @@ struct json_object *stats_json(const struct vm *vm)
     struct json_object *object = json_object_new_object(), *time = json_object_new_object();
     int64_t cpu_ns = vm_cpu_ns(vm);
 
-    add_number(object, "vm", vm_id(vm));
-    json_object_object_add(object, "exits", exits_json(stats));
-    json_object_object_add(object, "io", io_json(stats));
-    json_object_object_add(object, "hypercalls", hypercalls_json(stats));
-    add_number(object, "coalesced", counter_get(&stats->coalesced));
-    add_number(time, "guest_ns", counter_get(&stats->guest_ns));
-    add_number(time, "vmm_ns", counter_get(&stats->vmm_ns));
+    json_add_unsigned(&object, "vm", vm_id(vm));
+    json_add(&object, "exits", exits_json(stats));
+    json_add(&object, "io", io_json(stats));
+    json_add(&object, "hypercalls", hypercalls_json(stats));
+    json_add_unsigned(&object, "coalesced", counter_get(&stats->coalesced));
+    json_add_unsigned(&time, "guest_ns", counter_get(&stats->guest_ns));
+    json_add_unsigned(&time, "vmm_ns", counter_get(&stats->vmm_ns));
     if (cpu_ns >= 0)
-        add_number(time, "cpu_ns", (uint64_t)cpu_ns);
-    json_object_object_add(object, "time", time);
+        json_add_unsigned(&time, "cpu_ns", (uint64_t)cpu_ns);
+    json_add(&object, "time", time);
     return object;
 }

@@ -59,8 +59,11 @@ static void add_peer(struct rpc_server *server, int fd)
 {
     struct peer *peer = peer_new(&server->context, &server->owner, fd);
 
-    if (!peer)
+    if (!peer) {
+        if (log_limit_allows(&server->context.log_limit))
+            log_warning("no memory for another client, closing its connection");
         return;
+    }
     list_append(&server->peers, &peer->link);
     server->context.connection_count++;
     counts_changed(server);
@@ -88,16 +91,21 @@ static void refuse(struct rpc_server *server, int fd)
     closer_close(server->context.closer, fd); /* with what it may have sent already */
 }
 
+/* Accepts nobody for a while; goes on where there is no memory to come back. */
+static void pause_accepting(struct rpc_server *server, const struct timeval *pause)
+{
+    if (event_add(server->accept_again, pause) == 0)
+        evconnlistener_disable(server->listener);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int length, void *context)
 {
     struct rpc_server *server = context;
 
-    (void)address, (void)length;
-    if (++server->accepted % ACCEPTS_PER_TURN == 0) {
-        evconnlistener_disable(listener);
-        event_add(server->accept_again, &next_turn);
-    }
+    (void)listener, (void)address, (void)length;
+    if (++server->accepted % ACCEPTS_PER_TURN == 0)
+        pause_accepting(server, &next_turn);
     if (server->context.connection_count >= server->context.limits->max_connections) {
         refuse(server, fd);
         return;
@@ -110,10 +118,10 @@ static void on_accept_error(struct evconnlistener *listener, void *context)
 {
     struct rpc_server *server = context;
 
+    (void)listener;
     if (log_limit_allows(&server->context.log_limit))
         log_warning("cannot accept a connection: %s, pausing for a second", strerror(errno));
-    evconnlistener_disable(listener);
-    event_add(server->accept_again, &accept_pause);
+    pause_accepting(server, &accept_pause);
 }
 
 static void on_accept_again(evutil_socket_t fd, short what, void *context)
@@ -121,7 +129,8 @@ static void on_accept_again(evutil_socket_t fd, short what, void *context)
     struct rpc_server *server = context;
 
     (void)fd, (void)what;
-    evconnlistener_enable(server->listener);
+    if (evconnlistener_enable(server->listener) < 0)
+        event_add(server->accept_again, &accept_pause); /* which has room for its timer still */
 }
 
 int rpc_server_init(struct rpc_server *server, struct event_base *base, int listen_fd,

@@ -13,7 +13,7 @@ void subscription_end_by_call(struct rpc_call *call, const struct subscription_k
     struct subscription *subscription = peer_find_subscription(call->peer, kind, id);
 
     if (!subscription) {
-        rpc_call_fail(call, RPC_SUBSCRIPTION_NOT_FOUND, NULL,
+        rpc_call_fail(call, RPC_SUBSCRIPTION_NOT_FOUND,
                       "this connection has no such subscription %" PRIu64, id);
         return;
     }

@@ -1,5 +1,6 @@
 #include "rpc/vm_waiter.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -51,8 +52,8 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
 
     (void)fd, (void)what;
     release(waiter);
-    rpc_call_fail(call, RPC_TIMED_OUT, NULL, "VM '%s' is still %s after %" PRIu64 " ms",
-                  vm_name(vm), vm_state_to_string(vm_state(vm)), timeout_ms);
+    rpc_call_fail(call, RPC_TIMED_OUT, "VM '%s' is still %s after %" PRIu64 " ms", vm_name(vm),
+                  vm_state_to_string(vm_state(vm)), timeout_ms);
     vm_unref(vm);
 }
 
@@ -63,8 +64,26 @@ static void on_cancel(void *context)
     struct vm *vm = waiter->vm;
 
     release(waiter);
-    rpc_call_answer(call, NULL); /* to nobody */
+    rpc_call_forget(call);
     vm_unref(vm);
+}
+
+/* Errors: -ENOMEM. */
+static int start_timer(struct vm_waiter *waiter, struct event_base *base)
+{
+    struct timeval delay = { .tv_sec = (time_t)(waiter->timeout_ms / 1000),
+                             .tv_usec = (suseconds_t)(waiter->timeout_ms % 1000) * 1000 };
+
+    if (waiter->timeout_ms == UINT64_MAX)
+        return 0;
+    waiter->timer = event_new(base, -1, 0, on_timeout, waiter);
+    event_base_update_cache_time(base); /* as for a VM's timeout */
+    return waiter->timer && event_add(waiter->timer, &delay) == 0 ? 0 : -ENOMEM;
+}
+
+static void fail_without_memory(struct rpc_call *call)
+{
+    rpc_call_fail(call, RPC_INTERNAL_ERROR, "vmmd is out of memory");
 }
 
 void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waiter_kind *kind,
@@ -77,14 +96,14 @@ void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waite
         return;
     }
     if (rpc_call_is_unheard(call)) {
-        rpc_call_answer(call, NULL);
+        rpc_call_forget(call);
         return;
     }
     json_object_put(call->params); /* a call that waits holds no more than it must */
     call->params = NULL;
     waiter = calloc(1, sizeof(*waiter));
     if (!waiter) {
-        rpc_call_fail(call, RPC_INTERNAL_ERROR, NULL, "vmmd is out of memory");
+        fail_without_memory(call);
         return;
     }
     waiter->observer.notify = on_notice;
@@ -94,14 +113,9 @@ void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waite
     waiter->timeout_ms = timeout_ms;
     vm_observe(vm, &waiter->observer);
     rpc_call_on_cancel(call, on_cancel, waiter);
-
-    if (timeout_ms != UINT64_MAX) {
-        struct timeval delay = { .tv_sec = (time_t)(timeout_ms / 1000),
-                                 .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000 };
-
-        waiter->timer = event_new(call->peer->context->base, -1, 0, on_timeout, waiter);
-        event_base_update_cache_time(call->peer->context->base); /* as for a VM's timeout */
-        if (waiter->timer)
-            event_add(waiter->timer, &delay);
+    if (start_timer(waiter, call->peer->context->base) < 0) {
+        release(waiter);
+        fail_without_memory(call);
+        vm_unref(vm);
     }
 }

@@ -19,5 +19,5 @@ void failing_memory_start(unsigned count, enum failing_memory kind);
 /* All succeed again. Returns whether any has failed. */
 bool failing_memory_stop(void);
 
-/* Allocations that were not freed again, of all threads. */
+/* Allocations that this thread has not freed again. */
 long failing_memory_held(void);
