@@ -13,6 +13,10 @@ VMMCTL = Path(os.environ.get("VMMD_TEST_CLIENT", BUILD / "client/vmmctl"))
 GUESTS = Path(os.environ.get("VMMD_TEST_GUESTS", BUILD / "guests"))
 # Debian's own files, where Debian has them: the lab's, once it was used.
 DEBIAN = Path(os.environ.get("VMMD_TEST_DEBIAN", ROOT / "build-lab-x86/debian"))
+# What vmmd is made to run out of memory with: not there in a lab.
+FAILING_MEMORY = Path(
+    os.environ.get("VMMD_TEST_FAILING_MEMORY", BUILD / "tests/e2e/libfailing_memory.so")
+)
 OPENRPC = ROOT / "protocol/openrpc.json"
 
 # Under a sanitizer everything takes longer, and what was freed is kept for a while. In a lab machine
