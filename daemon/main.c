@@ -237,7 +237,10 @@ static void on_shutdown_poll(evutil_socket_t fd, short what, void *context)
     struct daemon *daemon = context;
 
     (void)fd, (void)what;
-    if (registry_counts(daemon->registry).threads == 0 && rpc_server_is_drained(&daemon->server))
+    if (registry_counts(daemon->registry).threads > 0 || !rpc_server_is_drained(&daemon->server))
+        return;
+    /* Told last, so that a stream with an end of its own has come to that. */
+    if (!rpc_server_end_subscriptions(&daemon->server, SUBSCRIPTION_STOPPING))
         event_base_loopexit(daemon->base, NULL);
 }
 
@@ -246,6 +249,8 @@ static void on_shutdown_limit(evutil_socket_t fd, short what, void *context)
     struct daemon *daemon = context;
 
     (void)fd, (void)what;
+    /* The turn that libevent makes before it exits writes what can be written at once. */
+    rpc_server_end_subscriptions(&daemon->server, SUBSCRIPTION_STOPPING);
     event_base_loopexit(daemon->base, NULL);
 }
 

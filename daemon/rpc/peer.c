@@ -1,5 +1,6 @@
 #include "rpc/peer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,10 +9,19 @@
 
 #include <json-c/json.h>
 
+#include "protocol/json_builder.h"
 #include "protocol/message.h"
 #include "rpc/context.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+
+static const char *const reason_words[] = {
+    [SUBSCRIPTION_RESTARTING] = "restarting",
+    [SUBSCRIPTION_STOPPING] = "stopping",
+};
+
+static_assert(sizeof(reason_words) / sizeof(reason_words[0]) == SUBSCRIPTION_REASON_COUNT,
+              "a word for each reason");
 
 static void read_credentials(int fd, struct vm_peer *ret)
 {
@@ -127,6 +137,26 @@ void subscription_end(struct subscription *subscription)
     peer->context->subscription_count--;
     subscription->kind->free(subscription);
     connection_settle(&peer->connection);
+}
+
+static void tell_end(struct subscription *subscription, enum subscription_reason reason)
+{
+    struct json_object *params = json_object_new_object();
+
+    json_add_unsigned(&params, "subscription", subscription->id);
+    json_add_text(&params, "reason", reason_words[reason]);
+    peer_notify(subscription->peer, "subscription.ended", params);
+}
+
+void peer_end_subscriptions(struct peer *peer, enum subscription_reason reason)
+{
+    while (!list_is_empty(&peer->subscriptions)) {
+        struct subscription *subscription =
+            LIST_ENTRY(peer->subscriptions.next, struct subscription, link);
+
+        tell_end(subscription, reason);
+        subscription_end(subscription);
+    }
 }
 
 /* Ends what waits to tell the client something. */

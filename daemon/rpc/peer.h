@@ -54,6 +54,14 @@ struct subscription {
     uint64_t id; /* unique of the peer */
 };
 
+/* Why the daemon ends streams that have not come to their end. */
+enum subscription_reason {
+    SUBSCRIPTION_RESTARTING, /* another daemon takes over: it pays to come back */
+    SUBSCRIPTION_STOPPING,   /* to come back would be to start it again */
+};
+
+enum { SUBSCRIPTION_REASON_COUNT = SUBSCRIPTION_STOPPING + 1 };
+
 struct subscription_kind {
     /* There is room in the connection's queue again; may end the subscription. Or NULL. */
     void (*top_up)(struct subscription *subscription);
@@ -116,3 +124,6 @@ struct subscription *peer_find_subscription(const struct peer *peer,
 
 /* Takes it from its peer and frees it. */
 void subscription_end(struct subscription *subscription);
+
+/* Ends all of them, each with a last line that says why. */
+void peer_end_subscriptions(struct peer *peer, enum subscription_reason reason);

@@ -190,6 +190,15 @@ int rpc_server_has_waiting(const struct rpc_server *server)
     return poll(&pollfd, 1, 0) == 1;
 }
 
+bool rpc_server_end_subscriptions(struct rpc_server *server, enum subscription_reason reason)
+{
+    bool any = server->context.subscription_count > 0;
+
+    LIST_FOR_EACH(&server->peers, link)
+        peer_end_subscriptions(LIST_ENTRY(link, struct peer, link), reason);
+    return any;
+}
+
 int rpc_server_is_drained(const struct rpc_server *server)
 {
     LIST_FOR_EACH(&server->peers, link)

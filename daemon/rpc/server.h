@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "rpc/context.h"
 #include "rpc/peer.h"
 #include "util/list.h"
@@ -36,6 +38,10 @@ void rpc_server_stop_accepting(struct rpc_server *server);
 
 /* Whether a client has connected and has not been accepted yet. */
 int rpc_server_has_waiting(const struct rpc_server *server);
+
+/* Ends the streams that are still open, each with a last line that says why; whether there were
+ * any. What was queued for a client before goes first. */
+bool rpc_server_end_subscriptions(struct rpc_server *server, enum subscription_reason reason);
 
 /* Whether all that clients are to be told is on its way: no answer or notification is queued. */
 int rpc_server_is_drained(const struct rpc_server *server);

@@ -213,6 +213,42 @@ def test_signal_stops_vms_tells_clients_and_ends(daemon: Daemon, number: int) ->
     assert daemon.wait_end(5) == 0
 
 
+def test_open_streams_end_with_the_reason(daemon: Daemon) -> None:
+    with daemon.connect() as rpc, daemon.connect() as half, daemon.connect() as other:
+        vm = rpc.start(SPIN)
+        events = [rpc.call("events.subscribe")["subscription"] for _ in range(3)]
+        stream = rpc.attach(vm)
+        half.call("events.subscribe")
+        half.half_close()
+        one = other.call("events.subscribe", {"vm": vm})["subscription"]
+        daemon.signal(signal.SIGTERM)
+
+        assert stream.read_to_end().exit["reason"] == "stopped"
+        for subscription in events:
+            ended = rpc.notification("subscription.ended")
+            assert ended == {"subscription": subscription, "reason": "stopping"}
+        ended = other.notification("subscription.ended")
+        assert ended == {"subscription": one, "reason": "stopping"}
+        assert half.notification("subscription.ended")["reason"] == "stopping"
+        for connection in (rpc, other, half):
+            with pytest.raises(Closed):
+                connection.read_line(Deadline())
+        states = [message["params"]["state"] for message in other.kept()]
+        assert states == ["stopping", "exited"], "the reason came last"
+    assert daemon.wait_end(5) == 0
+
+
+def test_reason_is_told_although_another_client_does_not_read(daemon: Daemon) -> None:
+    with daemon.connect() as idle, daemon.connect() as rpc:
+        vm = rpc.start(STREAM_ENDLESS)
+        idle.request("vm.attach", {"vm": vm})
+        eventually(lambda: rpc.get(vm)["output"]["next"] > 600_000, "600 kB", seconds=40)
+        rpc.call("events.subscribe")
+        daemon.signal(signal.SIGTERM)
+        assert rpc.notification("subscription.ended")["reason"] == "stopping"
+    assert daemon.wait_end(5) == 0
+
+
 def test_reader_that_does_not_read_does_not_hold_up_the_end(daemon: Daemon) -> None:
     with daemon.connect() as idle, daemon.connect() as rpc:
         vm = rpc.start(STREAM_ENDLESS, ring=65536)
