@@ -11,7 +11,6 @@
 
 #include "exit_code.h"
 #include "field.h"
-#include "private_daemon.h"
 #include "protocol/rpc_error.h"
 #include "report.h"
 #include "socket_path.h"
@@ -41,7 +40,7 @@ static int connect_named(struct client *client, const char *path)
 {
     struct error err;
 
-    if (connection_open(path, &client->connection, &err) == 0)
+    if (place_find(&client->place, PLACE_SOCKET, path, &client->connection, &err) == 0)
         return EXIT_CODE_OK;
     report("%s", err.text);
     if (err.code == -EACCES)
@@ -58,12 +57,13 @@ static int connect_found(struct client *client)
 {
     char directory[PATH_MAX];
     struct error err;
-    int system = connection_open(SOCKET_PATH_SYSTEM, &client->connection, &err);
+    int system =
+        place_find(&client->place, PLACE_SOCKET, SOCKET_PATH_SYSTEM, &client->connection, &err);
 
     if (system == 0)
         return EXIT_CODE_OK;
     if (socket_path_private_directory(directory, &err) == 0 &&
-        private_daemon_connect(directory, &client->connection, &err) == 0)
+        place_find(&client->place, PLACE_PRIVATE, directory, &client->connection, &err) == 0)
         return EXIT_CODE_OK;
 
     report("%s", err.text);

@@ -13,12 +13,14 @@
 #include <json-c/json.h>
 
 #include "connection.h"
+#include "place.h"
 
 struct client {
     const char *socket_option; /* NULL: not given */
     bool json;                 /* --json */
     const char *command;       /* the command's name, for hints */
     struct connection *connection;
+    struct place place; /* where that leads */
 };
 
 void client_deinit(struct client *client);
