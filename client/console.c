@@ -12,8 +12,10 @@
 #include "exit_code.h"
 #include "field.h"
 #include "input.h"
+#include "known_vm.h"
 #include "output_chunk.h"
 #include "protocol/rpc_error.h"
+#include "reconnect.h"
 #include "report.h"
 #include "signals.h"
 #include "sink.h"
@@ -35,11 +37,16 @@ struct console {
     struct terminal terminal;
     struct sink sink;
     struct input input;
+    struct reconnect reconnect;
     int64_t start_id; /* of requests under way; 0: none */
+    int64_t get_id;
     int64_t attach_id;
     int64_t input_id;
-    int64_t vm; /* 0: not known yet */
-    char *name;
+    struct known_vm vm;
+    bool has_ended;           /* as was known when we attached again */
+    bool positioned;          /* the stream has begun */
+    int64_t position;         /* of the next byte to show */
+    size_t unanswered;        /* bytes of input that may have been lost with a connection */
     struct json_object *exit; /* how the guest ended */
     bool dropping;            /* what the guest prints is not wanted any more */
     bool attached;
@@ -83,26 +90,26 @@ static void send_request(struct console *console, const char *method, struct jso
         finish(console, code);
 }
 
-static struct json_object *vm_params(const struct console *console)
+/* To know it again. */
+static void send_get(struct console *console)
 {
-    struct json_object *params = json_object_new_object();
-
-    json_object_object_add(params, "vm", json_object_new_int64(console->vm));
-    return params;
+    send_request(console, "vm.get", known_vm_params(&console->vm), NULL, &console->get_id);
 }
 
 static void send_attach(struct console *console)
 {
-    struct json_object *params = vm_params(console);
+    struct json_object *params = known_vm_params(&console->vm);
 
-    if (console->request->from)
+    if (console->positioned)
+        json_object_object_add(params, "from", json_object_new_int64(console->position));
+    else if (console->request->from)
         json_object_object_add(params, "from", json_object_get(console->request->from));
     send_request(console, "vm.attach", params, NULL, &console->attach_id);
 }
 
 static void send_stop(struct console *console)
 {
-    struct json_object *params = vm_params(console);
+    struct json_object *params = known_vm_params(&console->vm);
     int64_t stop_id; /* that it has ended, the stream tells */
 
     json_object_object_add(params, "force", json_object_new_boolean(console->interrupts > 1));
@@ -124,7 +131,11 @@ static void end_vm(struct console *console)
     if (console->interrupts > 2) {
         report("left without an answer; the VM may still run");
         finish(console, EXIT_CODE_STOPPED);
-    } else if (console->vm > 0) {
+    } else if (console->reconnect.away) {
+        begin_line(console);
+        report("the VM is %s when vmmd is back; a third signal leaves it",
+               console->interrupts > 1 ? "killed" : "stopped");
+    } else if (console->vm.id > 0) {
         send_stop(console);
     }
 }
@@ -190,7 +201,17 @@ static void show_json(struct console *console, struct json_object *value)
     show(console, line, length + 1);
 }
 
-static void show_output(struct console *console, struct json_object *params)
+/* Takes the chunk's bytes. */
+static void show_chunk(struct console *console, struct output_chunk *chunk)
+{
+    if (chunk->lost > 0 && !console->dropping) {
+        begin_line(console);
+        report("%" PRId64 " bytes lost", chunk->lost);
+    }
+    show(console, TAKE_PTR(chunk->bytes), chunk->size);
+}
+
+static void on_output(struct console *console, struct json_object *params)
 {
     _cleanup_chunk_ struct output_chunk chunk = { 0 };
 
@@ -199,19 +220,11 @@ static void show_output(struct console *console, struct json_object *params)
         finish(console, EXIT_CODE_FAILED);
         return;
     }
-    if (chunk.lost > 0 && !console->dropping) {
-        begin_line(console);
-        report("%" PRId64 " bytes lost", chunk.lost);
-    }
-    show(console, TAKE_PTR(chunk.bytes), chunk.size);
-}
-
-static void on_output(struct console *console, struct json_object *params)
-{
+    console->position = chunk.offset + (int64_t)chunk.size;
     if (console->client->json)
         show_json(console, params);
     else
-        show_output(console, params);
+        show_chunk(console, &chunk);
 }
 
 static void on_exited(struct console *console, struct json_object *params)
@@ -221,12 +234,38 @@ static void on_exited(struct console *console, struct json_object *params)
     console->exit = json_object_get(field_get(params, "exit"));
 }
 
+/* What was under way is over, and asked for again when there is somebody to ask. err: NULL: the
+ * daemon said that it comes back. */
+static void lose_connection(struct console *console, const struct error *err)
+{
+    console->get_id = console->attach_id = console->input_id = 0;
+    console->attached = false;
+    console->unanswered += input_unanswered(&console->input);
+    reconnect_begin(&console->reconnect, err);
+}
+
+static void on_ended(struct console *console, struct json_object *params)
+{
+    switch (reconnect_advice_of(params)) {
+    case RECONNECT_COME_BACK:
+        lose_connection(console, NULL);
+        break;
+    case RECONNECT_STAY_AWAY:
+        begin_line(console);
+        finish(console, reconnect_stay_away());
+        break;
+    case RECONNECT_UNADVISED: /* then it is lost soon */
+        break;
+    }
+}
+
 static const struct notification_row {
     const char *method;
     void (*handle)(struct console *console, struct json_object *params);
 } notifications[] = {
     { "vm.output", on_output },
     { "vm.exited", on_exited },
+    { "subscription.ended", on_ended },
 };
 
 static void on_notification(struct console *console, const struct incoming *incoming)
@@ -236,30 +275,69 @@ static void on_notification(struct console *console, const struct incoming *inco
             notifications[i].handle(console, incoming->params);
 }
 
-/* The answers to vm.start and vm.get both name the VM. */
-static void on_known(struct console *console, struct json_object *result)
-{
-    console->vm = field_integer(result, "id");
-    free(console->name);
-    console->name = strdup(field_text(result, "name"));
-}
-
 static void on_started(struct console *console, struct json_object *result)
 {
-    on_known(console, result);
+    known_vm_learn(&console->vm, result);
     if (console->client->json)
         show_json(console, result);
+    send_get(console);
     send_attach(console);
     if (console->interrupts > 0)
         send_stop(console);
 }
 
-static void on_attached(struct console *console)
+/* The daemon that is there now has a VM of that id. */
+static void on_found(struct console *console, struct json_object *record)
 {
+    if (!known_vm_is(&console->vm, record)) {
+        finish(console, known_vm_gone(&console->vm, console->client));
+        return;
+    }
+    console->has_ended = vm_record_has_ended(record);
+    send_attach(console);
+    if (console->interrupts > 0)
+        send_stop(console);
+}
+
+static void on_got(struct console *console, const struct incoming *incoming, bool again)
+{
+    bool unknown = field_integer(incoming->error, "code") == RPC_VM_NOT_FOUND;
+
+    if (again && unknown)
+        finish(console, known_vm_gone(&console->vm, console->client));
+    else if (again && incoming->error)
+        finish(console, client_refused(console->client, incoming->error));
+    else if (again)
+        on_found(console, incoming->result);
+    if (incoming->result && console->code == NO_CODE)
+        known_vm_learn(&console->vm, incoming->result);
+}
+
+/* The guest that lives on may lack them; one that has ended needs no input. */
+static void report_unanswered(struct console *console)
+{
+    if (console->unanswered > 0 && !console->has_ended) {
+        begin_line(console);
+        report("%zu bytes of input may not have reached the guest", console->unanswered);
+    }
+    console->unanswered = 0;
+}
+
+static void on_attached(struct console *console, struct json_object *result)
+{
+    bool again = console->positioned;
+
     console->attached = true;
+    if (again) {
+        report_unanswered(console);
+        return;
+    }
+    console->positioned = true;
+    console->position = field_integer(result, "offset");
     terminal_enter(&console->terminal);
     if (console->terminal.entered)
-        report("attached to VM '%s' (%" PRId64 "); Ctrl-] detaches", console->name, console->vm);
+        report("attached to VM '%s' (%" PRId64 "); Ctrl-] detaches", console->vm.name,
+               console->vm.id);
 }
 
 /* What is left of the input when the VM ends is nobody's, as with a filter that ends early. */
@@ -278,14 +356,19 @@ static void on_input_answered(struct console *console, const struct incoming *in
 
 static void on_answer(struct console *console, const struct incoming *incoming)
 {
-    if (console->input_id > 0 && incoming->id == console->input_id)
+    bool again = console->reconnect.away;
+
+    reconnect_end(&console->reconnect);
+    if (console->get_id > 0 && incoming->id == console->get_id)
+        on_got(console, incoming, again);
+    else if (console->input_id > 0 && incoming->id == console->input_id)
         on_input_answered(console, incoming);
     else if (incoming->error)
         finish(console, client_refused(console->client, incoming->error));
     else if (incoming->id == console->start_id)
         on_started(console, incoming->result);
     else if (incoming->id == console->attach_id)
-        on_attached(console);
+        on_attached(console, incoming->result);
 }
 
 /* As long as standard output takes what they bring. */
@@ -293,7 +376,8 @@ static void handle_incoming(struct console *console)
 {
     struct incoming incoming;
 
-    while (console->code == NO_CODE && !sink_is_pending(&console->sink) &&
+    while (console->code == NO_CODE && console->client->connection &&
+           !sink_is_pending(&console->sink) &&
            connection_take(console->client->connection, &incoming)) {
         if (incoming.method)
             on_notification(console, &incoming);
@@ -309,10 +393,30 @@ static void handle_incoming(struct console *console)
 static void receive(struct console *console)
 {
     struct error err;
+    int r = connection_receive(console->client->connection, false, &err);
 
-    if (connection_receive(console->client->connection, false, &err) < 0) {
+    if (r == -ECONNRESET && console->vm.id > 0) {
+        lose_connection(console, &err);
+    } else if (r < 0) {
         begin_line(console);
         finish(console, client_fail(&err));
+        if (r == -ECONNRESET) /* asked again, it might make a second VM */
+            report_hint("it may have started the VM before; 'vmmctl list' shows what runs");
+    }
+}
+
+static void try_again(struct console *console)
+{
+    switch (reconnect_step(&console->reconnect)) {
+    case RECONNECT_CONNECTED:
+        send_get(console);
+        break;
+    case RECONNECT_WAITING:
+        break;
+    case RECONNECT_GIVEN_UP:
+        begin_line(console);
+        finish(console, reconnect_give_up(&console->reconnect));
+        break;
     }
 }
 
@@ -347,7 +451,7 @@ static void handle_signals(struct console *console)
 static void send_input(struct console *console)
 {
     struct json_object *params =
-        console->attached ? input_next(&console->input, console->vm) : NULL;
+        console->attached ? input_next(&console->input, console->vm.id) : NULL;
 
     if (params)
         send_request(console, "vm.input", params, NULL, &console->input_id);
@@ -375,9 +479,11 @@ static void detach(struct console *console, size_t fresh)
 {
     size_t unsent = console->input.closed ? 0 : input_size(&console->input) - fresh;
 
+    unsent += console->unanswered;
     terminal_leave(&console->terminal);
     begin_line(console);
-    report("detached from VM '%s' (%" PRId64 "), which goes on", console->name, console->vm);
+    report("detached from VM '%s' (%" PRId64 "), %s", console->vm.name, console->vm.id,
+           console->reconnect.away ? "while vmmd is away" : "which goes on");
     if (unsent > 0)
         report("%zu bytes that were typed may not have reached the guest", unsent);
     finish(console, EXIT_CODE_OK);
@@ -439,23 +545,38 @@ static int input_fd(const struct console *console)
     return wanted || console->terminal.entered ? STDIN_FILENO : -1;
 }
 
+/* -1: for ever. */
+static int timeout_ms(const struct console *console)
+{
+    int rest_ms = input_rest_ms(&console->input);
+
+    if (!console->client->connection)
+        return reconnect_timeout_ms(&console->reconnect);
+    return rest_ms > 0 ? rest_ms : -1;
+}
+
+static int connection_or_attempt_fd(const struct console *console)
+{
+    if (console->client->connection)
+        return connection_fd(console->client->connection);
+    return reconnect_fd(&console->reconnect);
+}
+
 enum { POLL_SIGNALS, POLL_SINK, POLL_CONNECTION, POLL_INPUT, POLL_COUNT };
 
 /* What is not wanted has descriptor -1, which poll(2) passes over. */
 static void wait_for_something(struct console *console, struct pollfd fds[static POLL_COUNT])
 {
     bool pending = sink_is_pending(&console->sink);
-    int rest_ms = input_rest_ms(&console->input);
 
     fds[POLL_SIGNALS] = (struct pollfd){ .fd = console->signals.fd, .events = POLLIN };
     /* With no events it still tells that nobody reads any more. */
     fds[POLL_SINK] = (struct pollfd){ .fd = console->dropping ? -1 : console->sink.fd,
                                       .events = pending ? POLLOUT : 0 };
     fds[POLL_CONNECTION] =
-        (struct pollfd){ .fd = pending ? -1 : connection_fd(console->client->connection),
-                         .events = POLLIN };
+        (struct pollfd){ .fd = pending ? -1 : connection_or_attempt_fd(console), .events = POLLIN };
     fds[POLL_INPUT] = (struct pollfd){ .fd = input_fd(console), .events = POLLIN };
-    while (poll(fds, POLL_COUNT, rest_ms > 0 ? rest_ms : -1) < 0 && errno == EINTR)
+    while (poll(fds, POLL_COUNT, timeout_ms(console)) < 0 && errno == EINTR)
         ;
 }
 
@@ -473,7 +594,9 @@ static void run_loop(struct console *console)
             output_failed(console, -EPIPE);
         if (fds[POLL_INPUT].revents && console->code == NO_CODE)
             handle_input(console);
-        if (fds[POLL_CONNECTION].revents && console->code == NO_CODE)
+        if (!console->client->connection && console->code == NO_CODE)
+            try_again(console);
+        else if (fds[POLL_CONNECTION].revents && console->code == NO_CODE)
             receive(console);
         if (console->code == NO_CODE)
             handle_incoming(console);
@@ -490,7 +613,7 @@ static int identify(struct console *console)
         client_call(console->client, "vm.get", client_vm_params(console->request->vm), &record);
 
     if (code == EXIT_CODE_OK)
-        on_known(console, record);
+        known_vm_learn(&console->vm, record);
     return code;
 }
 
@@ -511,7 +634,13 @@ static void say_how_it_ended(struct console *console)
     if (!console->exit || console->died == SIGPIPE)
         return;
     begin_line(console);
-    vm_record_report_end(console->name, console->vm, console->exit);
+    vm_record_report_end(console->vm.name, console->vm.id, console->exit);
+}
+
+static void say(void *context, const char *sentence)
+{
+    begin_line(context);
+    report("%s", sentence);
 }
 
 int console_run(struct client *client, const struct console_request *request,
@@ -532,11 +661,13 @@ int console_run(struct client *client, const struct console_request *request,
         return code;
     r = signals_init(&console.signals);
     if (r < 0) {
+        known_vm_deinit(&console.vm);
         report("cannot watch for signals: %s", strerror(-r));
         return EXIT_CODE_FAILED;
     }
     terminal_init(&console.terminal, modes[request->keys]);
     sink_init(&console.sink);
+    reconnect_init(&console.reconnect, client, say, &console);
     console.filter = request->filter && !isatty(STDIN_FILENO);
 
     send_first(&console);
@@ -547,7 +678,8 @@ int console_run(struct client *client, const struct console_request *request,
     sink_deinit(&console.sink);
     input_deinit(&console.input);
     signals_deinit(&console.signals);
-    free(console.name);
+    reconnect_deinit(&console.reconnect);
+    known_vm_deinit(&console.vm);
     *ret_exit = console.exit;
     if (console.died != 0)
         signals_die(console.died);

@@ -114,6 +114,16 @@ size_t input_accepted(struct input *input, struct json_object *result)
     return size;
 }
 
+size_t input_unanswered(struct input *input)
+{
+    size_t size = input->under_way ? input->sent : 0;
+
+    input->under_way = false;
+    input->start += size;
+    input->rest_until_ns = 0;
+    return size;
+}
+
 void input_refused(struct input *input)
 {
     input->under_way = false;

@@ -50,3 +50,11 @@ struct json_object *input_next(struct input *input, int64_t vm);
  * was refused. */
 size_t input_accepted(struct input *input, struct json_object *result);
 void input_refused(struct input *input);
+
+/*
+ * The connection was lost: if a vm.input was under way, no answer will come. Its bytes may have
+ * reached the guest or not, and are not sent again, for a line that is typed twice can do more harm
+ * than one that is missing, which can be told. Returns how many they are. The end of the input, if
+ * it was among them, is sent again: twice it is the same.
+ */
+size_t input_unanswered(struct input *input);

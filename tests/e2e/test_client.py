@@ -497,7 +497,7 @@ def test_socket_option_goes_before_the_variable(vmmctl: Client, daemon: Daemon) 
     assert vmmctl("info").returncode == 3
 
 
-@pytest.mark.parametrize("command", [["attach", "1"], ["wait", "1"], ["events"]])
+@pytest.mark.parametrize("command", [["wait", "1"], ["events"]])
 def test_daemon_that_goes_away_exits_3(
     vmmctl: Client, daemon: Daemon, rpc: Connection, command: list[str]
 ) -> None:
@@ -544,17 +544,6 @@ def test_terminal_is_restored_when_a_signal_ends_the_client(
         os.kill(int(Path(children).read_text(encoding="ascii")), number)
         text = shown.read_to_end()
     assert f"status {128 + number}" in text and "terminal restored" in text
-
-
-def test_terminal_is_restored_when_the_daemon_goes_away(
-    vmmctl: Client, daemon: Daemon, rpc: Connection
-) -> None:
-    rpc.start(PRINT_THEN_SPIN)
-    with terminal(vmmctl, "attach", 1) as shown:
-        shown.read_until("AB")
-        daemon.kill()
-        text = shown.read_to_end()
-    assert "status 3" in text and "terminal restored" in text
 
 
 def test_ctrl_c_stops_what_run_started(vmmctl: Client, rpc: Connection, image: Callable) -> None:

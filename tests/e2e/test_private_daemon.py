@@ -8,7 +8,7 @@ import pytest
 
 from harness.client import Client
 from harness.daemon import SANITIZER_REPORT, STOP_SECONDS, require_kvm, wait_for_end
-from harness.images import HALT
+from harness.images import HALT, PRINT_THEN_SPIN
 from harness.rpc import Connection
 from harness.settings import GUESTS
 
@@ -97,6 +97,18 @@ def test_next_client_starts_another_after_a_crash(private: Private) -> None:
     private.end(signal.SIGKILL)
     assert private.vmmctl("start", GUESTS / "hello.bin").stdout == "2\n"
     assert private.vmmctl("logs", 1).stdout == "Hello, KVM!\n"
+
+
+def test_client_that_was_attached_starts_another_after_a_crash(
+    private: Private, folder: Path
+) -> None:
+    (folder / "image").write_bytes(PRINT_THEN_SPIN)
+    with private.vmmctl.popen("run", folder / "image") as client:
+        assert client.stdout.read(2) == b"AB"
+        private.end(signal.SIGKILL)
+        _, stderr = client.communicate(timeout=60)
+    assert client.returncode == 125 and b"connected again" in stderr, stderr
+    assert b"VM 'vm1' (1) ended: daemon-lost" in stderr
 
 
 def test_its_directory_is_the_users_alone(private: Private) -> None:

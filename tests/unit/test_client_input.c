@@ -154,6 +154,43 @@ static void what_was_refused_is_not_sent_again(void **state)
     input_deinit(&input);
 }
 
+static void what_was_not_answered_is_not_sent_again(void **state)
+{
+    _cleanup_free_ char *bytes = malloc(DATA_SIZE);
+    struct input input = { 0 };
+
+    (void)state;
+    assert_int_equal(input_unanswered(&input), 0);
+    assert_int_equal(input_add(&input, data, CHUNK + 5), 0);
+    assert_int_equal(sent_by(input_next(&input, 7), bytes), CHUNK);
+    assert_int_equal(input_unanswered(&input), CHUNK);
+    assert_int_equal(input_unanswered(&input), 0);
+    assert_int_equal(sent_by(input_next(&input, 7), bytes), 5);
+    assert_memory_equal(bytes, data + CHUNK, 5);
+    answer(&input, 5);
+    assert_null(input_next(&input, 7));
+    input_deinit(&input);
+}
+
+static void end_that_was_not_answered_is_sent_again(void **state)
+{
+    struct input input = { 0 };
+    struct json_object *params;
+    char bytes[CHUNK];
+
+    (void)state;
+    assert_int_equal(input_add(&input, data, 3), 0);
+    input_end(&input);
+    assert_int_equal(sent_by(input_next(&input, 7), bytes), 3);
+    assert_int_equal(input_unanswered(&input), 3);
+    params = input_next(&input, 7);
+    assert_true(field_boolean(params, "eof"));
+    assert_int_equal(sent_by(params, bytes), 0);
+    answer(&input, 0);
+    assert_null(input_next(&input, 7));
+    input_deinit(&input);
+}
+
 static void after_a_part_there_is_a_rest(void **state)
 {
     _cleanup_json_ struct json_object *result = json_object_new_object();
@@ -192,6 +229,8 @@ int main(void)
         cmocka_unit_test(the_end_goes_with_the_last_bytes_and_again_if_they_do),
         cmocka_unit_test(an_end_that_comes_late_goes_alone),
         cmocka_unit_test(what_was_refused_is_not_sent_again),
+        cmocka_unit_test(what_was_not_answered_is_not_sent_again),
+        cmocka_unit_test(end_that_was_not_answered_is_sent_again),
         cmocka_unit_test(after_a_part_there_is_a_rest),
         cmocka_unit_test(more_than_the_most_is_refused_whole),
     };

@@ -32,7 +32,8 @@ class Terminal:
             preexec_fn=lambda: os.login_tty(slave),
         )
         os.close(slave)
-        self.text = ""  # all that was shown
+        self.raw = b""  # all that was shown
+        self.text = ""  # the same, with LF for CR LF
 
     def __enter__(self) -> "Terminal":
         return self
@@ -66,6 +67,7 @@ class Terminal:
             data = os.read(self._master, 4096)
         except OSError:  # EIO: nobody has it open any more
             return False
+        self.raw += data
         self.text += data.decode(errors="replace").replace("\r\n", "\n")
         return True
 
