@@ -497,7 +497,7 @@ def test_socket_option_goes_before_the_variable(vmmctl: Client, daemon: Daemon) 
     assert vmmctl("info").returncode == 3
 
 
-@pytest.mark.parametrize("command", [["wait", "1"], ["events"]])
+@pytest.mark.parametrize("command", [["events"]])
 def test_daemon_that_goes_away_exits_3(
     vmmctl: Client, daemon: Daemon, rpc: Connection, command: list[str]
 ) -> None:

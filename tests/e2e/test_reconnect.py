@@ -1,4 +1,4 @@
-"""Clients that come back when the daemon goes away: attach, logs -f, run.
+"""Clients that come back when the daemon goes away: attach, logs -f, run, wait.
 
 Where a VM ends with its daemon, its clients come back to its end; where it lives on, they go on.
 """
@@ -146,6 +146,30 @@ def test_run_comes_back_and_exits_as_its_guest(
     assert (status, output) == ({"daemon-lost": 125, "stopped": 130}[reason], "")
     assert said.startswith("\n" + AWAY) or said.startswith(AWAY)
     assert said.count(AWAY) == said.count(AGAIN) == 1
+
+
+def test_vm_of_that_name_is_not_the_vm(vmmctl: Client, daemon: Daemon) -> None:
+    """The name has gone to another one before the client is back."""
+    with daemon.connect() as rpc:
+        vm = rpc.start(PRINT_THEN_SPIN, name="lab")
+    with vmmctl.popen("attach", "lab") as attached, vmmctl.popen("wait", "lab") as waiting:
+        assert read(attached.stdout, 2) == b"AB"
+        with daemon.connect() as rpc:
+            wait_for_streams(rpc, 2)
+        for process in (attached, waiting):
+            process.send_signal(signal.SIGSTOP)
+        daemon.kill()
+        with daemon.start().connect() as rpc:
+            let_end(rpc, vm)
+            other = rpc.start(stream_of(1000, then=SPIN), name="lab")
+            assert other != vm
+            for process in (attached, waiting):
+                process.send_signal(signal.SIGCONT)
+            _, output, said = end(attached)
+            assert output == "" and f"VM 'lab' ({vm}) ended: " in said
+            _, output, _ = end(waiting)
+            assert output.startswith(f"VM 'lab' ({vm}) ended: ")
+            assert rpc.get(other)["state"] == "running"
 
 
 # Streams of output, and outages to the point.
@@ -535,3 +559,108 @@ def test_there_is_a_way_out_while_a_connection_is_not_taken(
             shown.type(DETACH)
             text = shown.read_to_end()
     assert "while vmmd is away" in text and "status 0" in text and "terminal restored" in text
+
+
+# wait.
+
+
+def expect_wait(visitor: Visitor, vms: dict[str | int, int], **params: Any) -> dict[int, dict]:
+    """What wait asks first, for VMs by what it calls them; returns the requests to be answered."""
+    waits = {}
+    for name, vm in vms.items():
+        visitor.expect("vm.get", record(vm), vm=name)
+    visitor.expect("events.subscribe", {"subscription": 1}, vm=next(iter(vms.values())))
+    for vm in vms.values():
+        request = visitor.request("vm.wait")
+        assert request["params"] == {"vm": vm} | params, request
+        waits[vm] = request
+    return waits
+
+
+def test_wait_waits_again_for_the_same_vms(fake: FakeDaemon, client: Client) -> None:
+    with client.popen("wait", "one", "two", "three") as process:
+        with fake.accept() as visitor:
+            waits = expect_wait(visitor, {"one": 3, "two": 4, "three": 5})
+            visitor.answer(waits[4], record(4, state="exited", exit=ending()))
+        with fake.accept() as visitor:  # what was answered is not asked for again
+            waits = expect_wait(visitor, {3: 3, 5: 5})
+            assert visitor.is_silent(0.1)
+            visitor.answer(waits[5], record(5, state="exited", exit=ending("guest-exit", 7)))
+            visitor.answer(waits[3], record(3, state="exited", exit=ending()))
+            status, output, said = end(process)
+    assert status == 7 and said == AWAY + AGAIN
+    ids = [re.search(r"\((\d)\) ended", line).group(1) for line in output.splitlines()]
+    assert ids == ["3", "4", "5"], output
+
+
+def test_wait_comes_back_to_the_real_daemon(vmmctl: Client, daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        vms = [rpc.start(SPIN), rpc.start(SPIN)]
+        with vmmctl.popen("--json", "wait", *vms) as process:
+            wait_for_streams(rpc, 1)
+            daemon.kill()
+            assert read_until(process.stderr, AWAY) == AWAY
+            with daemon.start().connect() as again:
+                for vm in vms:
+                    let_end(again, vm)
+                status, output, said = end(process)
+                records = [again.get(vm) for vm in vms]
+    assert said == AGAIN and [json.loads(line) for line in output.splitlines()] == records
+    assert status == {"daemon-lost": 125, "stopped": 130}[records[0]["exit"]["reason"]]
+
+
+def test_wait_has_no_more_time_because_of_an_outage(fake: FakeDaemon, client: Client) -> None:
+    with client.popen("wait", "--timeout", "20s", 3) as process:
+        with fake.accept() as visitor:
+            expect_wait(visitor, {"3": 3}, timeout_ms=20_000)
+            assert visitor.is_silent(0.2), "time passes"
+        with fake.accept() as visitor:
+            visitor.expect("vm.get", record(), vm=3)
+            visitor.expect("events.subscribe", {"subscription": 1}, vm=3)
+            request = visitor.request("vm.wait")
+            assert 0 < request["params"]["timeout_ms"] <= 19_800
+            visitor.refuse(request, "timed-out", "VM 'lab' is still running after 19798 ms")
+            status, _, said = end(process)
+    assert status == 1 and "VM 'lab' (3) has not ended after 20" in said and "19798" not in said
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_time_to_wait_passes_while_the_daemon_is_away(
+    fake: FakeDaemon, client: Client, listens: bool
+) -> None:
+    """Where nobody listens, and where nobody answers."""
+    with client.popen("wait", "--timeout", "500ms", 3) as process:
+        with fake.accept() as visitor:
+            expect_wait(visitor, {"3": 3}, timeout_ms=500)
+            if not listens:
+                fake.stop_listening()
+        status, _, said = end(process, 5)
+    assert (status, said.count("\n")) == (1, 2)
+    assert said.endswith("vmmctl: vmmd is away, and it is not known what ended within 500ms\n")
+
+
+def test_wait_tells_what_ended_before_the_daemon_stopped(fake: FakeDaemon, client: Client) -> None:
+    with client.popen("wait", 3, 4) as process:
+        with fake.accept() as visitor:
+            waits = expect_wait(visitor, {"3": 3, "4": 4})
+            visitor.answer(waits[3], record(3, state="exited", exit=ending("guest-exit", 5)))
+            visitor.ended("stopping")
+            status, output, said = end(process)
+    assert status == 3 and "(3) ended: guest-exit 5" in output
+    assert said == "vmmctl: vmmd went away: it is stopping\n"
+    assert fake.is_left_alone(0.5)
+
+
+def test_wait_for_a_vm_that_is_not_known_any_more(fake: FakeDaemon, client: Client) -> None:
+    with client.popen("wait", 3, 4, 5) as process:
+        with fake.accept() as visitor:
+            expect_wait(visitor, {"3": 3, "4": 4, "5": 5})
+        with fake.accept() as visitor:
+            visitor.refuse(visitor.request("vm.get"), "vm-not-found", "there is no VM 3")
+            visitor.expect("vm.get", record(4, created="2026-02-01T12:00:00.000Z"), vm=4)
+            visitor.expect("vm.get", record(5), vm=5)
+            visitor.expect("events.subscribe", {"subscription": 1}, vm=5)
+            visitor.expect("vm.wait", record(5, state="exited", exit=ending()), vm=5)
+            status, output, said = end(process)
+    assert status == 1 and said.count("the vmmd that is there now does not know it") == 2
+    assert output.startswith("VM 'lab' (5) ended") and output.count("\n") == 1
