@@ -236,11 +236,6 @@ bool connection_take(struct connection *connection, struct incoming *ret)
     return true;
 }
 
-bool connection_has_message(const struct connection *connection)
-{
-    return !STAILQ_EMPTY(&connection->queue);
-}
-
 /* An error without id can only be meant for whoever asks now. */
 static bool answers(const struct incoming *incoming, int64_t id)
 {

@@ -64,9 +64,6 @@ bool connection_take(struct connection *connection, struct incoming *ret);
 /* The same of the answer to request id. */
 bool connection_take_answer(struct connection *connection, int64_t id, struct incoming *ret);
 
-/* Whether there is one to take. */
-bool connection_has_message(const struct connection *connection);
-
 /* Waits for the answer to request id; notifications and other answers stay to be taken. Errors: as
  * connection_receive(). */
 int connection_wait_answer(struct connection *connection, int64_t id, struct incoming *ret,

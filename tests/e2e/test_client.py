@@ -497,18 +497,6 @@ def test_socket_option_goes_before_the_variable(vmmctl: Client, daemon: Daemon) 
     assert vmmctl("info").returncode == 3
 
 
-@pytest.mark.parametrize("command", [["events"]])
-def test_daemon_that_goes_away_exits_3(
-    vmmctl: Client, daemon: Daemon, rpc: Connection, command: list[str]
-) -> None:
-    rpc.start(PRINT_THEN_SPIN)
-    with vmmctl.popen(*command) as process:
-        eventually(lambda: rpc.call("daemon.info")["counts"]["connections"] == 2, "the client")
-        daemon.kill()
-        _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 3 and stderr.startswith(b"vmmctl: "), stderr
-
-
 # Terminals.
 
 

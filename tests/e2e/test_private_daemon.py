@@ -9,8 +9,9 @@ import pytest
 from harness.client import Client
 from harness.daemon import SANITIZER_REPORT, STOP_SECONDS, require_kvm, wait_for_end
 from harness.images import HALT, PRINT_THEN_SPIN
-from harness.rpc import Connection
+from harness.rpc import Closed, Connection
 from harness.settings import GUESTS
+from harness.waiting import eventually
 
 SYSTEM_SOCKET = Path("/run/vmmd/vmmd.sock")
 
@@ -27,6 +28,17 @@ class Private:
     def pid(self) -> int:
         with Connection(self.socket) as rpc:
             return rpc.call("daemon.info")["pid"]
+
+    def subscriptions(self) -> int:
+        with Connection(self.socket) as rpc:
+            return rpc.call("daemon.info")["counts"]["subscriptions"]
+
+    def socket_is_open(self) -> bool:
+        """Whether somebody listens, and answers."""
+        try:
+            return bool(self.pid())
+        except (OSError, Closed):
+            return False
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Ends the daemon, if there is one; it is not our child."""
@@ -109,6 +121,19 @@ def test_client_that_was_attached_starts_another_after_a_crash(
         _, stderr = client.communicate(timeout=60)
     assert client.returncode == 125 and b"connected again" in stderr, stderr
     assert b"VM 'vm1' (1) ended: daemon-lost" in stderr
+
+
+def test_racing_clients_that_come_back_start_one_daemon(private: Private) -> None:
+    private.vmmctl("info")
+    clients = [private.vmmctl.popen("--json", "events") for _ in range(10)]
+    eventually(lambda: private.subscriptions() == 10, "all of them")
+    private.end(signal.SIGKILL)
+    eventually(private.socket_is_open, "another daemon")
+    eventually(lambda: private.subscriptions() == 10, "all of them again")
+    private.end()  # SIGTERM: told that it stops, they end
+    for client in clients:
+        _, stderr = client.communicate(timeout=60)
+        assert client.returncode == 3 and b"it is stopping" in stderr, stderr
 
 
 def test_its_directory_is_the_users_alone(private: Private) -> None:

@@ -1,4 +1,4 @@
-"""Clients that come back when the daemon goes away: attach, logs -f, run, wait.
+"""Clients that come back when the daemon goes away: attach, logs -f, run, wait, events.
 
 Where a VM ends with its daemon, its clients come back to its end; where it lives on, they go on.
 """
@@ -18,7 +18,7 @@ import pytest
 from harness.client import Client
 from harness.daemon import Daemon, wait_for_end
 from harness.fake_daemon import FakeDaemon, Visitor, ending, record
-from harness.images import PRINT_THEN_SPIN, SPIN, STREAM_ENDLESS, stream_bytes, stream_of
+from harness.images import HALT, PRINT_THEN_SPIN, SPIN, STREAM_ENDLESS, stream_bytes, stream_of
 from harness.rpc import Connection
 from harness.settings import GUESTS, VMMCTL
 from harness.terminal import Terminal
@@ -664,3 +664,136 @@ def test_wait_for_a_vm_that_is_not_known_any_more(fake: FakeDaemon, client: Clie
             status, output, said = end(process)
     assert status == 1 and said.count("the vmmd that is there now does not know it") == 2
     assert output.startswith("VM 'lab' (5) ended") and output.count("\n") == 1
+
+
+# events.
+
+
+def expect_events(visitor: Visitor, records: list[dict]) -> None:
+    visitor.expect("events.subscribe", {"subscription": 1})
+    visitor.expect("vm.list", records, all=True)
+
+
+def test_events_tell_what_changed_meanwhile(fake: FakeDaemon, client: Client) -> None:
+    with client.popen("--json", "events") as process:
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 1})
+            visitor.notify("vm.state", vm=9, name="early", state="starting")
+            before = [record(3), record(4), record(5), record(6), record(9, state="starting")]
+            before += [record(1, state="exited", exit=ending())]
+            visitor.expect("vm.list", before, all=True)
+            visitor.notify("vm.state", vm=4, name="lab", state="paused")
+            visitor.notify("vm.state", vm=5, name="lab", state="exited", exit=ending())
+            shown = [json.loads(read_until(process.stdout, "\n")) for _ in range(3)]
+            assert [event["vm"] for event in shown] == [9, 4, 5]
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 7})
+            # already here when it looks: told once
+            visitor.notify("vm.state", vm=11, name="lab", state="starting")
+            after = [record(1, state="exited", exit=ending()), record(3)]
+            after += [record(4, state="lost", exit=ending("daemon-lost"))]
+            after += [record(5, state="exited", exit=ending()), record(9)]
+            after += [record(10, name="new", state="failed", exit=ending("error"))]
+            after += [record(11, state="starting")]
+            visitor.expect("vm.list", after, all=True)
+            visitor.notify("vm.state", vm=11, name="lab", state="running")
+            events = [json.loads(read_until(process.stdout, "\n")) for _ in range(5)]
+            visitor.ended("stopping")
+            status, output, said = end(process)
+    told = [(event["vm"], event["state"], event.get("exit", {}).get("reason")) for event in events]
+    assert told == [
+        (11, "starting", None),
+        (4, "lost", "daemon-lost"),
+        (9, "running", None),
+        (10, "failed", "error"),
+        (11, "running", None),
+    ]
+    assert events[1]["subscription"] == 7 and events[3]["name"] == "new"
+    assert (status, output) == (3, "")
+    assert said.splitlines(keepends=True)[:4] == [
+        AWAY,
+        AGAIN,
+        "vmmctl: what changed meanwhile follows, of each VM the latest\n",
+        "vmmctl: VM 'lab' (6) has ended and was removed, how is not known\n",
+    ]
+
+
+def test_events_know_next_time_what_they_told(fake: FakeDaemon, client: Client) -> None:
+    with client.popen("events") as process:
+        with fake.accept() as visitor:
+            expect_events(visitor, [record(3)])
+        for state in ("paused", "running", "running", "paused"):
+            with fake.accept() as visitor:
+                expect_events(visitor, [record(3, state=state)])
+        with fake.accept() as visitor:
+            expect_events(visitor, [record(3, state="paused")])
+            visitor.ended("stopping")
+            _, output, said = end(process)
+    assert [line.split()[-1] for line in output.splitlines()] == ["paused", "running", "paused"]
+    assert said.count(AWAY) == said.count(AGAIN) == 5
+
+
+def test_events_of_the_real_daemon_go_on(vmmctl: Client, daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        vm = rpc.start(SPIN)
+        with vmmctl.popen("--json", "events") as process:
+            wait_for_streams(rpc, 1)
+            ended = rpc.start(HALT)
+            seen = [json.loads(read_until(process.stdout, "\n")) for _ in range(3)]
+            assert [event["state"] for event in seen] == ["starting", "running", "exited"]
+            process.send_signal(signal.SIGSTOP)
+            daemon.kill()
+            with daemon.start().connect() as again:
+                let_end(again, vm)
+                new = again.start(HALT)
+                again.wait(new)
+                process.send_signal(signal.SIGCONT)
+                told = {}
+                while new not in told:
+                    event = json.loads(read_until(process.stdout, "\n"))
+                    told[event["vm"]] = event
+                assert ended not in told
+                assert told[vm]["exit"] == again.get(vm)["exit"]
+                assert told[new]["exit"] == again.get(new)["exit"]
+                again.start(HALT)
+                live = [json.loads(read_until(process.stdout, "\n")) for _ in range(3)]
+                assert [event["state"] for event in live] == ["starting", "running", "exited"]
+            process.terminate()
+            end(process)
+
+
+def test_events_of_one_vm_end_with_the_end_that_was_missed(
+    fake: FakeDaemon, client: Client
+) -> None:
+    with client.popen("events", "lab") as process:
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 1}, vm="lab")
+            visitor.expect("vm.get", record(), vm="lab")
+        with fake.accept() as visitor:  # nothing has changed
+            visitor.expect("events.subscribe", {"subscription": 1}, vm=3)
+            visitor.expect("vm.get", record(), vm=3)
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 1}, vm=3)
+            visitor.expect("vm.get", record(state="lost", exit=ending("daemon-lost")), vm=3)
+            status, output, _ = end(process)
+    assert status == 0 and output.endswith(" 3 lab lost: daemon-lost: so it ended\n")
+    assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_events_of_a_vm_that_is_not_known_any_more(
+    fake: FakeDaemon, client: Client, other: bool
+) -> None:
+    with client.popen("events", "lab") as process:
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 1}, vm="lab")
+            visitor.expect("vm.get", record(), vm="lab")
+        with fake.accept() as visitor:
+            request = visitor.request("events.subscribe")
+            if other:
+                visitor.answer(request, {"subscription": 1})
+                visitor.expect("vm.get", record(created="2026-02-01T12:00:00.000Z"), vm=3)
+            else:
+                visitor.refuse(request, "vm-not-found", "there is no VM 3")
+            status, output, said = end(process)
+    assert (status, output) == (1, "") and "VM 'lab' (3) is gone" in said
