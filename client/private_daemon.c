@@ -280,6 +280,13 @@ static int wait_until_ready(const struct start *start, struct error *err)
     }
 }
 
+/* One that was started by an earlier call, and has ended since, is our child still. */
+static void bury_earlier_daemons(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+}
+
 static int start_daemon(const char *directory, int directory_fd, struct error *err)
 {
     _cleanup_(start_deinit) struct start start = {
@@ -328,6 +335,7 @@ int private_daemon_connect(const char *directory, struct connection **ret, struc
     r = connection_open(path, ret, err); /* another client may have been faster */
     if (!nobody_listens(r))
         return r;
+    bury_earlier_daemons();
     r = start_daemon(directory, directory_fd, err);
     if (r < 0)
         return r;

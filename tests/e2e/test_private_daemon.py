@@ -136,6 +136,23 @@ def test_racing_clients_that_come_back_start_one_daemon(private: Private) -> Non
         assert client.returncode == 3 and b"it is stopping" in stderr, stderr
 
 
+def test_daemons_that_have_ended_leave_nothing_with_their_client(private: Private) -> None:
+    with private.vmmctl.popen("events") as client:
+        for _ in range(3):
+            eventually(private.socket_is_open, "a daemon")
+            eventually(lambda: private.subscriptions() == 1, "the client")
+            private.end(signal.SIGKILL)
+        eventually(private.socket_is_open, "a daemon")
+        states = [
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+            for task in Path(f"/proc/{client.pid}/task").iterdir()
+            for pid in (task / "children").read_text(encoding="ascii").split()
+        ]
+        assert len(states) == 1 and "Z" not in states, states
+        client.terminate()
+        client.communicate(timeout=60)
+
+
 def test_its_directory_is_the_users_alone(private: Private) -> None:
     private.vmmctl("info")
     assert private.directory.stat().st_mode & 0o777 == 0o700
