@@ -11,6 +11,7 @@
 #include "exit_code.h"
 #include "field.h"
 #include "protocol/rpc_error.h"
+#include "reconnect.h"
 #include "report.h"
 #include "screen.h"
 #include "signals.h"
@@ -37,6 +38,10 @@ struct top {
     bool full_screen;
     struct screen screen;
     struct signals signals; /* with full_screen */
+    struct reconnect reconnect;
+    int64_t subscribe_id; /* of a request under way; 0: none */
+    bool lost;            /* the connection that was looked by; from the next look on, false */
+    const char *notice;   /* in the next picture; NULL: none */
     struct usage_list before;
     struct usage_list now;
     int64_t interval_ms;
@@ -92,30 +97,114 @@ static void handle_keys(struct top *top)
         finish(top, EXIT_CODE_OK);
 }
 
+static void lose_connection(struct top *top, const struct error *err)
+{
+    top->lost = true;
+    top->subscribe_id = 0;
+    reconnect_begin(&top->reconnect, err);
+}
+
+/* Events are subscribed to for the sake of the last: what changes is seen at the next look. */
+static void handle_notification(struct top *top, const struct incoming *incoming)
+{
+    if (strcmp(incoming->method, "subscription.ended") != 0)
+        return;
+    switch (reconnect_advice_of(incoming->params)) {
+    case RECONNECT_COME_BACK:
+        lose_connection(top, NULL);
+        break;
+    case RECONNECT_STAY_AWAY:
+        screen_leave(&top->screen);
+        finish(top, reconnect_stay_away());
+        break;
+    case RECONNECT_UNADVISED:
+        break;
+    }
+}
+
+/* Whether it could be subscribed to does not matter, but somebody answered. */
+static void handle_subscribed(struct top *top)
+{
+    struct incoming answer;
+
+    if (top->subscribe_id == 0 ||
+        !connection_take_answer(top->client->connection, top->subscribe_id, &answer))
+        return;
+    top->subscribe_id = 0;
+    if (answer.id == 0) { /* it takes no more connections */
+        screen_leave(&top->screen);
+        finish(top, client_refused(top->client, answer.error));
+    } else {
+        reconnect_end(&top->reconnect);
+    }
+    incoming_deinit(&answer);
+}
+
 static void receive(struct top *top)
+{
+    struct incoming incoming;
+    struct error err;
+    int r = connection_receive(top->client->connection, false, &err);
+
+    if (r == -ECONNRESET)
+        lose_connection(top, &err);
+    else if (r < 0)
+        fail(top, &err);
+    if (top->client->connection)
+        handle_subscribed(top);
+    while (top->client->connection && top->code == NO_CODE &&
+           connection_take_notification(top->client->connection, &incoming)) {
+        handle_notification(top, &incoming);
+        incoming_deinit(&incoming);
+    }
+}
+
+static void subscribe(struct top *top)
 {
     struct error err;
 
-    if (connection_receive(top->client->connection, false, &err) < 0)
+    if (connection_send(top->client->connection, "events.subscribe", NULL, NULL, &top->subscribe_id,
+                        &err) < 0)
         fail(top, &err);
+}
+
+static void try_again(struct top *top)
+{
+    switch (reconnect_step(&top->reconnect)) {
+    case RECONNECT_CONNECTED:
+        subscribe(top);
+        break;
+    case RECONNECT_WAITING:
+        break;
+    case RECONNECT_GIVEN_UP:
+        screen_leave(&top->screen);
+        finish(top, reconnect_give_up(&top->reconnect));
+        break;
+    }
 }
 
 /* Until something happened, or timeout_ms passed; -1: for ever. */
 static void wait_for_something(struct top *top, int timeout_ms)
 {
+    bool connected = top->client->connection;
     struct pollfd fds[] = {
-        { .fd = connection_fd(top->client->connection), .events = POLLIN },
+        { .fd = connected ? connection_fd(top->client->connection) : reconnect_fd(&top->reconnect),
+          .events = POLLIN },
         { .fd = top->full_screen ? top->signals.fd : -1, .events = POLLIN },
         { .fd = top->screen.terminal.entered ? STDIN_FILENO : -1, .events = POLLIN },
     };
 
-    if (poll(fds, 3, timeout_ms) <= 0)
+    if (!connected)
+        timeout_ms = reconnect_timeout_ms(&top->reconnect);
+    if (poll(fds, 3, timeout_ms) < 0)
         return;
     if (fds[1].revents)
         handle_signals(top);
     if (fds[2].revents)
         handle_keys(top);
-    if (fds[0].revents && top->code == NO_CODE)
+    if (!connected && top->code == NO_CODE)
+        try_again(top);
+    else if (fds[0].revents && top->code == NO_CODE)
         receive(top);
 }
 
@@ -123,19 +212,26 @@ static void wait_until(struct top *top, int64_t when_ns)
 {
     int64_t left_ns;
 
-    while (top->code == NO_CODE && (left_ns = when_ns - clock_monotonic_ns()) > 0)
+    while (top->code == NO_CODE && !top->lost && (left_ns = when_ns - clock_monotonic_ns()) > 0)
         wait_for_something(top, (int)(left_ns / CLOCK_NS_PER_MS) + 1);
+}
+
+static void wait_until_connected(struct top *top)
+{
+    top->lost = false;
+    while (top->code == NO_CODE && !top->client->connection)
+        wait_for_something(top, -1);
 }
 
 /* Looking. */
 
-/* The result of a request that was sent; NULL: it was refused, or it is over. */
+/* The result of a request that was sent; NULL: it was refused, or lost, or it is over. */
 static struct json_object *take_result(struct top *top, int64_t id)
 {
     struct json_object *result = NULL;
     struct incoming answer;
 
-    while (top->code == NO_CODE) {
+    while (top->code == NO_CODE && !top->lost) {
         if (!connection_take_answer(top->client->connection, id, &answer)) {
             wait_for_something(top, -1);
             continue;
@@ -178,11 +274,19 @@ static void ask_stats(struct top *top, size_t first, size_t end)
     for (size_t i = first; i < end; i++)
         if (!request(top, "vm.stats", stats_params(&top->now.rows[i]), &ids[i - first]))
             return;
-    for (size_t i = first; i < end && top->code == NO_CODE; i++) {
+    for (size_t i = first; i < end && top->code == NO_CODE && !top->lost; i++) {
         _cleanup_json_ struct json_object *stats = take_result(top, ids[i - first]);
 
         usage_add_stats(&top->now.rows[i], stats);
     }
+}
+
+/* What was seen of a look that came to nothing is no picture: the one before stays. */
+static void take_back(struct top *top)
+{
+    usage_list_deinit(&top->now);
+    top->now = top->before;
+    top->before = (struct usage_list){ 0 };
 }
 
 static void look(struct top *top)
@@ -196,14 +300,17 @@ static void look(struct top *top)
     if (!request(top, "vm.list", NULL, &id))
         return;
     records = take_result(top, id);
-    if (top->code == NO_CODE && usage_list_init(&top->now, records) < 0) {
+    if (top->code == NO_CODE && !top->lost && usage_list_init(&top->now, records) < 0) {
         screen_leave(&top->screen);
         report("out of memory");
         finish(top, EXIT_CODE_FAILED);
     }
-    for (size_t i = 0; i < top->now.count && top->code == NO_CODE; i += AT_ONCE_MAX)
+    for (size_t i = 0; i < top->now.count && top->code == NO_CODE && !top->lost; i += AT_ONCE_MAX)
         ask_stats(top, i, i + AT_ONCE_MAX < top->now.count ? i + AT_ONCE_MAX : top->now.count);
-    usage_list_compare(&top->now, &top->before);
+    if (top->lost)
+        take_back(top);
+    else
+        usage_list_compare(&top->now, &top->before);
 }
 
 /* Showing. */
@@ -259,7 +366,7 @@ static char *table_of(const struct usage_list *list)
     return n < 0 ? NULL : lines;
 }
 
-static char *picture_of(const struct usage_list *list)
+static char *picture_of(const struct usage_list *list, const char *notice)
 {
     _cleanup_free_ char *table = table_of(list);
     double cpu_percent = 0, exits_per_s = 0;
@@ -270,8 +377,9 @@ static char *picture_of(const struct usage_list *list)
             cpu_percent += list->rows[i].cpu_percent;
         exits_per_s += list->rows[i].exits_per_s;
     }
-    if (asprintf(&picture, "live VMs: %zu, CPU: %.1f%%, exits: %.0f/s; q quits\n\n%s", list->count,
-                 cpu_percent, exits_per_s, table ? table : "") < 0)
+    if (asprintf(&picture, "live VMs: %zu, CPU: %.1f%%, exits: %.0f/s; q quits\n%s\n%s",
+                 list->count, cpu_percent, exits_per_s, notice ? notice : "",
+                 table ? table : "") < 0)
         return NULL;
     return picture;
 }
@@ -318,7 +426,7 @@ static void show(struct top *top)
         print_json(&top->now);
         return;
     }
-    picture = top->full_screen ? picture_of(&top->now) : table_of(&top->now);
+    picture = top->full_screen ? picture_of(&top->now, top->notice) : table_of(&top->now);
     if (top->full_screen)
         screen_draw(&top->screen, picture ? picture : "");
     else
@@ -326,14 +434,32 @@ static void show(struct top *top)
     fflush(stdout);
 }
 
+/* A line on the terminal would go through the picture. */
+static void say(void *context, const char *sentence)
+{
+    struct top *top = context;
+
+    if (top->full_screen)
+        top->notice = sentence;
+    else
+        report("%s", sentence);
+}
+
 static void run(struct top *top)
 {
     while (top->code == NO_CODE) {
-        int64_t next_ns = clock_monotonic_ns() + top->interval_ms * CLOCK_NS_PER_MS;
+        int64_t next_ns;
 
-        look(top);
-        if (top->code == NO_CODE)
+        if (top->full_screen && top->lost)
             show(top);
+        wait_until_connected(top);
+        next_ns = clock_monotonic_ns() + top->interval_ms * CLOCK_NS_PER_MS;
+        if (top->code == NO_CODE)
+            look(top);
+        if (top->code != NO_CODE || top->lost)
+            continue;
+        show(top);
+        top->notice = NULL;
         if ((top->left > 0 && --top->left == 0) || ferror(stdout))
             return;
         wait_until(top, next_ns);
@@ -373,6 +499,8 @@ static int top_run(struct client *client, const struct arguments *arguments)
     code = client_connect(client); /* may take a while: still with signals as usual */
     if (code != EXIT_CODE_OK)
         return code;
+    reconnect_init(&top.reconnect, client, say, &top);
+    subscribe(&top);
     top.full_screen = screen_init(&top.screen) && !client->json;
     if (top.full_screen) {
         code = run_full_screen(&top);
@@ -382,6 +510,7 @@ static int top_run(struct client *client, const struct arguments *arguments)
     }
     usage_list_deinit(&top.before);
     usage_list_deinit(&top.now);
+    reconnect_deinit(&top.reconnect);
     return code;
 }
 

@@ -236,6 +236,18 @@ bool connection_take(struct connection *connection, struct incoming *ret)
     return true;
 }
 
+bool connection_take_notification(struct connection *connection, struct incoming *ret)
+{
+    struct waiting *waiting;
+
+    STAILQ_FOREACH(waiting, &connection->queue, entry)
+    if (waiting->incoming.method) {
+        unqueue(connection, waiting, ret);
+        return true;
+    }
+    return false;
+}
+
 /* An error without id can only be meant for whoever asks now. */
 static bool answers(const struct incoming *incoming, int64_t id)
 {

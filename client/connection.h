@@ -64,6 +64,9 @@ bool connection_take(struct connection *connection, struct incoming *ret);
 /* The same of the answer to request id. */
 bool connection_take_answer(struct connection *connection, int64_t id, struct incoming *ret);
 
+/* The oldest notification; answers before it stay to be taken. */
+bool connection_take_notification(struct connection *connection, struct incoming *ret);
+
 /* Waits for the answer to request id; notifications and other answers stay to be taken. Errors: as
  * connection_receive(). */
 int connection_wait_answer(struct connection *connection, int64_t id, struct incoming *ret,

@@ -377,7 +377,7 @@ def test_top_leaves_the_terminal_as_it_was(
     with terminal(vmmctl, "top") as shown:
         shown.read_until("live VMs: 1")
         if end == "daemon":
-            daemon.kill()
+            daemon.stop()
         else:
             shown.type(INTERRUPT)
         text = shown.read_to_end()

@@ -1,4 +1,4 @@
-"""Clients that come back when the daemon goes away: attach, logs -f, run, wait, events.
+"""Clients that come back: attach, logs -f, run, wait, events and top, when the daemon goes away.
 
 Where a VM ends with its daemon, its clients come back to its end; where it lives on, they go on.
 """
@@ -9,7 +9,8 @@ import re
 import select
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,46 @@ def test_vm_of_that_name_is_not_the_vm(vmmctl: Client, daemon: Daemon) -> None:
             _, output, _ = end(waiting)
             assert output.startswith(f"VM 'lab' ({vm}) ended: ")
             assert rpc.get(other)["state"] == "running"
+
+
+def test_clients_end_when_the_daemon_is_stopped(vmmctl: Client, daemon: Daemon) -> None:
+    """And do not come back, which would start it again where systemd has its socket."""
+    with daemon.connect() as rpc:
+        rpc.start(PRINT_THEN_SPIN)
+        commands = [["attach", 1], ["logs", "-f", 1], ["wait", 1], ["events"], ["events", 1]]
+        commands += [["top", "--interval", "100ms"], ["--json", "events"], ["--json", "top"]]
+        clients = [vmmctl.popen(*command) for command in commands]
+        wait_for_streams(rpc, len(clients))
+    daemon.stop()
+    with FakeDaemon(daemon.socket) as nobody:
+        for command, process in zip(commands, clients):
+            status, output, said = end(process)
+            assert "reconnecting" not in said, (command, said)
+            if command[-1] == 1:  # its VM has ended, which was the end of that
+                assert "stopped" in said + output, (command, said)
+                assert status == (130 if command[0] == "wait" else 0), (command, status)
+            else:
+                assert (status, said) == (3, "vmmctl: vmmd went away: it is stopping\n"), command
+        assert nobody.is_left_alone(0)
+
+
+def test_everybody_gives_up_after_a_while(vmmctl: Client, daemon: Daemon) -> None:
+    with daemon.connect() as rpc, terminal(vmmctl, "attach", rpc.start(PRINT_THEN_SPIN)) as shown:
+        shown.read_until("AB")
+        clients = [vmmctl.popen(*command) for command in (["attach", 1], ["wait", 1], ["events"])]
+        clients.append(vmmctl.popen("top"))
+        wait_for_streams(rpc, 5)
+        daemon.kill()
+        began = time.monotonic()
+        for process in clients:
+            status, _, said = end(process, 45)
+            assert status == 3 and said.startswith(AWAY), said
+            last = said.splitlines()[-1]
+            assert last.startswith("vmmctl: vmmd did not come back within 30 s: "), said
+            assert "Connection refused" in last and said.count("\n") == 2, said
+        assert time.monotonic() - began > 29
+        text = shown.read_to_end()
+    assert "did not come back" in text and "status 3\nterminal restored" in text
 
 
 # Streams of output, and outages to the point.
@@ -797,3 +838,106 @@ def test_events_of_a_vm_that_is_not_known_any_more(
                 visitor.refuse(request, "vm-not-found", "there is no VM 3")
             status, output, said = end(process)
     assert (status, output) == (1, "") and "VM 'lab' (3) is gone" in said
+
+
+# top.
+
+
+@pytest.mark.parametrize("command", [["top"], ["events"], ["wait", "3"]])
+def test_daemon_that_takes_no_more_clients_is_no_outage(
+    start_daemon: Callable[..., Daemon], command: list[str]
+) -> None:
+    daemon = start_daemon("--max-connections", "1")
+    with daemon.connect() as rpc:
+        rpc.ping()
+        refused = Client(daemon.folder, daemon.socket)(*command)
+    assert refused.returncode == 1 and "max-connections" in refused.stderr
+    assert refused.stderr.count("\n") == 1, refused.stderr
+
+
+def test_top_goes_on_after_an_outage(vmmctl: Client, daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        rpc.start(SPIN, name="before")
+        with vmmctl.popen("--json", "top", "--interval", "100ms") as process:
+            names = []
+            while names != ["before"]:
+                names = [row["name"] for row in json.loads(read_until(process.stdout, "\n"))]
+            daemon.kill()
+            read_until(process.stderr, AWAY)
+            with daemon.start().connect() as again:
+                again.start(SPIN, name="after")
+                read_until(process.stderr, AGAIN)
+                while "after" not in names:
+                    names = [row["name"] for row in json.loads(read_until(process.stdout, "\n"))]
+            process.terminate()
+            end(process)
+
+
+def test_top_counts_looks_and_not_outages(fake: FakeDaemon, client: Client) -> None:
+    """In the middle of a look, too."""
+    command = ["--json", "top", "--interval", "100ms", "--count", "2"]
+    with client.popen(*command) as process:
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 1})
+            visitor.notify("vm.state", vm=9, name="lab", state="running")
+            visitor.expect("vm.list", [record(3)])
+            visitor.expect("vm.stats", {}, vm=3)
+            assert len(json.loads(read_until(process.stdout, "\n"))) == 1
+            visitor.expect("vm.list", [record(3), record(4)])
+            visitor.request("vm.stats")
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 1})
+            visitor.expect("vm.list", [record(3), record(4), record(5)])
+            for vm in (3, 4, 5):
+                visitor.expect("vm.stats", {}, vm=vm)
+            status, output, said = end(process)
+    assert status == 0 and said == AWAY + AGAIN
+    assert [len(json.loads(line)) for line in output.splitlines()] == [3]
+
+
+def test_top_on_a_terminal_tells_the_outage_in_the_picture(vmmctl: Client, daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        rpc.start(SPIN, name="before")
+    with terminal(vmmctl, "top", "--interval", "100ms") as shown:
+        shown.read_until("before")
+        daemon.kill()
+        shown.read_until("vmmd went away; reconnecting")
+        with daemon.start().connect() as rpc:
+            shown.read_until("connected again")
+            rpc.start(SPIN, name="after")
+            shown.read_until("after")
+        shown.type(b"q")
+        text = shown.read_to_end()
+    assert "status 0" in text and "terminal restored" in text
+    assert "vmmctl: " not in text, "no line went through the picture"
+
+
+def test_top_shows_the_last_whole_look_while_the_daemon_is_away(
+    fake: FakeDaemon, client: Client
+) -> None:
+    with terminal(client, "top", "--interval", "100ms") as shown:
+        with fake.accept() as visitor:
+            visitor.expect("events.subscribe", {"subscription": 1})
+            visitor.expect("vm.list", [record(3, name="whole")])
+            visitor.expect("vm.stats", {}, vm=3)
+            visitor.expect("vm.list", [record(3, name="half"), record(4)])
+            visitor.request("vm.stats")
+        fake.stop_listening()
+        shown.read_until("reconnecting")
+        shown.read_until("whole", seconds=5)
+        shown.type(b"q")
+        picture = shown.read_to_end().rpartition("\x1b[H")[2]
+    assert "live VMs: 1," in picture and "whole" in picture and "half" not in picture
+
+
+@pytest.mark.parametrize("key", [b"q", INTERRUPT])
+def test_top_can_be_left_while_the_daemon_is_away(
+    vmmctl: Client, daemon: Daemon, key: bytes
+) -> None:
+    with terminal(vmmctl, "top") as shown:
+        shown.read_until("live VMs: 0")
+        daemon.kill()
+        shown.read_until("vmmd went away; reconnecting")
+        shown.type(key)
+        text = shown.read_to_end()
+    assert f"status {0 if key == b'q' else 130}" in text and "terminal restored" in text
