@@ -5,7 +5,6 @@ import resource
 import select
 import signal
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from harness.client import Client
 from harness.daemon import Daemon
 from harness.images import HALT, SPIN, STREAM_ENDLESS, print_text
+from harness.lingering import lingering_socket
 from harness.rpc import Closed, Connection, as_data
 from harness.settings import BOUNDED, SCALE
 from harness.waiting import Deadline, eventually
@@ -325,20 +325,6 @@ def test_descriptor_is_there_for_the_last_of_a_long_batch(
 
 
 # Descriptors that take long to close.
-
-
-def lingering_socket() -> tuple[socket.socket, socket.socket]:
-    """A socket whose close(2) waits for its peer, for a minute, and that peer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        lingering = socket.create_connection(listener.getsockname())
-        peer, _ = listener.accept()
-    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
-    lingering.setblocking(False)
-    try:
-        while True:
-            lingering.send(bytes(65536))
-    except BlockingIOError:
-        return lingering, peer
 
 
 def send_unasked(client: Connection, fd: int) -> None:
