@@ -42,6 +42,9 @@ class TapPrinter:
         name = nodeid.rpartition("::")[2].replace("#", "_")
         if any(report.failed for report in reports):
             self._print(f"not ok {self._count} - {name}")
+        elif broken := [report for report in reports if hasattr(report, "wasxfail")]:
+            reason = broken[0].wasxfail.removeprefix("reason: ")
+            self._print(f"ok {self._count} - {name} # SKIP fails as yet: {reason}")
         elif skipped := [report for report in reports if report.skipped]:
             reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
             self._print(f"ok {self._count} - {name} # SKIP {reason}")
