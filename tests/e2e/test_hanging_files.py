@@ -1,0 +1,247 @@
+"""Files of clients on a file system that hangs: what waits for it, nobody can kill (FUSE, NFS).
+
+However a client gets vmmd to touch such a file, by a descriptor or by a path, it harms nobody else.
+"""
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.daemon import Daemon, wait_for_end
+from harness.hanging_fs import HangingFs
+from harness.images import SPIN, print_text
+from harness.lingering import lingering_socket
+from harness.rpc import Connection
+from harness.settings import SCALE
+from harness.waiting import Deadline, eventually
+
+NOBODY = 65534
+STOP_SECONDS = 5  # "a few"
+
+
+@pytest.fixture
+def hanging(new_daemon: Callable[..., Daemon], folder: Path) -> Iterator[HangingFs]:
+    """Made after the daemons, and so ended before them: they are to end well once it has."""
+    with HangingFs(folder / "hanging", {"image": SPIN}) as files:
+        yield files
+
+
+@pytest.fixture
+def daemon(hanging: HangingFs, start_daemon: Callable[..., Daemon], folder: Path) -> Daemon:
+    """One that another user can reach as well."""
+    folder.chmod(0o711)
+    daemon = start_daemon("--image-dir", str(hanging.folder))
+    daemon.socket.chmod(0o666)
+    return daemon
+
+
+# What a client can do. Each returns what is to be closed in the end.
+
+Deed = Callable[[Connection, HangingFs], socket.socket | None]
+START = {"jsonrpc": "2.0", "id": "start", "method": "vm.start", "params": [{"fd": True}]}
+REFUSED_START = START | {"params": [{"fd": True}, "no name"]}
+INFO = {"jsonrpc": "2.0", "id": "info", "method": "daemon.info"}
+
+
+def send_with_file(line: dict) -> Deed:
+    def send(client: Connection, files: HangingFs) -> None:
+        with open(files.folder / "image", "rb") as image:
+            client.send(line, [image.fileno()])
+
+    return send
+
+
+def send_with_lingering(line: dict) -> Deed:
+    def send(client: Connection, _: HangingFs) -> socket.socket:
+        lingering, peer = lingering_socket()
+        with lingering:
+            client.send(line, [lingering.fileno()])
+        return peer
+
+    return send
+
+
+def start_by_path(client: Connection, _: HangingFs) -> None:
+    client.request("vm.start", {"image": {"path": "image"}})
+
+
+@dataclass(frozen=True)
+class Situation:
+    deed: Deed
+    hangs: str = ""  # the request to the file system
+    starts: bool = False  # a VM
+    comes: bool = True  # that request comes for sure
+
+
+# Nobody need ever close a descriptor that came unasked: so it may be that nothing hangs. And nobody
+# waits for a release, as FUSE has it.
+SITUATIONS = {
+    "open": Situation(start_by_path, "open", starts=True),
+    "read": Situation(send_with_file(START), "read", starts=True),
+    "flush": Situation(send_with_file(START), "flush", starts=True),
+    "release": Situation(send_with_file(START), "release", starts=True),
+    "flush-unasked": Situation(send_with_file(INFO), "flush", comes=False),
+    "flush-refused": Situation(send_with_file(REFUSED_START), "flush", comes=False),
+    "linger-unasked": Situation(send_with_lingering(INFO), comes=False),
+    "linger-refused": Situation(send_with_lingering(REFUSED_START), comes=False),
+}
+
+
+def case(name: str, count: int, is_broken: bool) -> object:
+    """To fail takes its time: broken ones are tried once, where not everything is slow."""
+    broken = pytest.mark.xfail(
+        strict=True,
+        run=count == 1 and SCALE == 1,
+        reason="vmmd touches clients' files within its one process",
+    )
+    marks = [broken] if is_broken else []
+    return pytest.param(SITUATIONS[name], count, id=f"{name}-{count}", marks=marks)
+
+
+def situations(with_a_vm: bool = False, broken: str = "") -> pytest.MarkDecorator:
+    """Each of them once, and many times at once; those that are broken as yet by their names."""
+    cases = [
+        case(name, count, is_broken=name in broken.split())
+        for name, situation in SITUATIONS.items()
+        for count in (1, 64)
+        if situation.starts or not with_a_vm
+    ]
+    return pytest.mark.parametrize("situation, count", cases)
+
+
+@pytest.fixture
+def hung(
+    situation: Situation, count: int, hanging: HangingFs, daemon: Daemon
+) -> Iterator[list[Connection]]:
+    """Clients, and what they have got the daemon into."""
+    hanging.hold(situation.hangs)
+    with ExitStack() as ends:
+        clients = [ends.enter_context(daemon.connect()) for _ in range(count)]
+        daemon.signal(signal.SIGSTOP)  # it is to be the last who has what it is sent
+        for client in clients:
+            peer = situation.deed(client, hanging)
+            if peer:
+                ends.enter_context(peer)
+        daemon.signal(signal.SIGCONT)
+        if situation.comes:
+            # not of all of them: how many at once is the daemon's business
+            hanging.wait_held(1)
+        else:
+            deadline = Deadline(0.5)
+            while not deadline.passed and not hanging.held():
+                time.sleep(0.01)
+        yield clients
+
+
+def connect_as(uid: int, path: Path) -> Connection:
+    os.seteuid(uid)
+    try:
+        return Connection(path)
+    finally:
+        os.seteuid(0)
+
+
+# The file system itself.
+
+
+@pytest.mark.parametrize("request_name", ["open", "read", "flush"])
+def test_file_system_hangs_until_told_to_go_on(hanging: HangingFs, request_name: str) -> None:
+    hanging.hold(request_name)
+    with subprocess.Popen(["cat", hanging.folder / "image"], stdout=subprocess.PIPE) as cat:
+        hanging.wait_held(1)
+        cat.kill()
+        with pytest.raises(TimeoutError):
+            wait_for_end(cat.pid, 0.1 / SCALE)
+        hanging.hold()
+        wait_for_end(cat.pid, STOP_SECONDS)
+
+
+KILLED_TEST = """
+import subprocess, sys
+from pathlib import Path
+from harness.hanging_fs import HangingFs
+
+files = HangingFs(Path(sys.argv[1]), {"image": b"content"})
+files.hold("read")
+cat = subprocess.Popen(["cat", files.folder / "image"], stdout=subprocess.DEVNULL)
+files.wait_held(1)
+print(cat.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_killed_test_leaves_nothing_that_hangs(hanging: HangingFs, folder: Path) -> None:
+    tests = Path(__file__).parent
+    command = [sys.executable, "-B", "-c", KILLED_TEST, str(folder / "another")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tests, stdin=pipe, stdout=pipe) as test:
+        pid = int(test.stdout.readline())
+        test.kill()
+    wait_for_end(pid, STOP_SECONDS)
+    assert str(folder / "another") not in Path("/proc/mounts").read_text()
+
+
+# What must hold.
+
+
+@situations()
+def test_others_are_served_meanwhile(hung: list[Connection], daemon: Daemon, folder: Path) -> None:
+    (folder / "regular").write_bytes(print_text(b"by descriptor"))
+    with daemon.connect() as same, connect_as(NOBODY, daemon.socket) as other:
+        same.call("daemon.info", seconds=1)
+        begin = time.monotonic()
+        assert same.run(print_text(b"by data"))["data"] == b"by data"
+        assert time.monotonic() < begin + SCALE
+        begin = time.monotonic()
+        assert other.run(folder / "regular")["data"] == b"by descriptor"
+        assert time.monotonic() < begin + SCALE
+
+
+@situations(with_a_vm=True, broken="open read flush")
+def test_forced_stop_ends_the_vm(hung: list[Connection], daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        eventually(lambda: len(rpc.call("vm.list")) == len(hung), "its VM, or many")
+        vms = [record["id"] for record in rpc.call("vm.list")]
+        stops = [rpc.request("vm.stop", {"vm": vm, "force": True}) for vm in vms]
+        deadline = Deadline(STOP_SECONDS)
+        for stop in stops:
+            record = rpc.result("vm.stop", stop, deadline.left / SCALE)
+            assert record["state"] in ("exited", "failed")
+        assert rpc.call("vm.list") == []
+
+
+@situations(broken="open read flush flush-unasked flush-refused")
+def test_sigterm_ends_the_daemon(hung: list[Connection], daemon: Daemon) -> None:
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait_end(5) == 0
+
+
+def is_unlocked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@situations(broken="open read flush flush-unasked flush-refused")
+def test_next_daemon_starts_after_sigkill(
+    hung: list[Connection], daemon: Daemon, new_daemon: Callable[..., Daemon]
+) -> None:
+    daemon.signal(signal.SIGKILL)
+    daemon.expected_status = -signal.SIGKILL
+    eventually(lambda: is_unlocked(daemon.state_dir / "lock"), "the lock", seconds=2)
+    begin = time.monotonic()
+    with new_daemon().start().connect() as rpc:
+        assert rpc.run(print_text(b"again"))["data"] == b"again"
+    assert time.monotonic() < begin + 2 * SCALE
