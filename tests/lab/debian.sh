@@ -20,8 +20,8 @@ own_machine() {
 
 # Libraries by their -dev packages: their names are the same in every release, and where vmmd is
 # cross-built, it is against these.
-sysroot_packages='busybox-static libc6-dev libevent-dev libjson-c-dev libsystemd-dev libsmartcols-dev
-    libcapstone-dev libcmocka-dev python3-pytest python3-pytest-timeout'
+sysroot_packages='busybox-static libc6-dev libevent-dev libjson-c-dev libsystemd-dev libseccomp-dev
+    libsmartcols-dev libcapstone-dev libcmocka-dev python3-pytest python3-pytest-timeout'
 
 # Packs a directory as the kernel takes it. Not compressed: the emulated CPU is slow at unpacking.
 pack_archive() {
