@@ -4,7 +4,7 @@
 build='build-riscv64'
 kernel_package=linux-image-riscv64
 triplet=riscv64-linux-gnu
-kernel_modules='virtio_console kvm' # virtio_pci is built in
+kernel_modules='virtio_console fuse kvm' # virtio_pci is built in
 # For the device tree of the guests' board; for the atomics that gcc has no instructions for before
 # version 13; and a firmware that lets Linux at the processor's entropy source, as QEMU 7.2's own does not.
 image_packages='libfdt-dev libatomic1 opensbi'

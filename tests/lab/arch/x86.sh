@@ -4,7 +4,7 @@
 build=build
 kernel_package=linux-image-cloud-amd64 # starts sooner than linux-image-amd64, and is smaller
 triplet=x86_64-linux-gnu
-kernel_modules='virtio_pci virtio_console kvm_amd'
+kernel_modules='virtio_pci virtio_console fuse kvm_amd'
 image_packages='memtest86+ seabios' # guests that were not written for vmmd
 qemu=(qemu-system-x86_64 -machine pc -cpu max)
 
