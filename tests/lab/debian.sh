@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # What of Debian a lab machine is made of, through apt alone. Nothing is installed: packages are
 # unpacked below the cache. Takes its variables and functions from the architecture's file.
 
@@ -145,6 +145,12 @@ debian_make() {
     mv "$work" "$1"
 }
 
+# Keeps TAP on standard input as what ran in this lab, and counts it. $1: the status of what ran.
+count() {
+    "$labs/record.py" "$lab" "tests in the $arch lab" "$1"
+    .ci/count-tests "${lab#"$PWD/"}"
+}
+
 # Prints the directory below $1 that has what the files in $recipe make on this release, made if need
 # be. What other trees have made is beside it, and stays until it has been of no use for a month.
 debian_fetch() {
@@ -158,4 +164,21 @@ debian_fetch() {
     touch "$directory"
     find "$1" -mindepth 1 -maxdepth 1 -type d -mtime +30 -exec rm -rf {} +
     echo "$directory"
+}
+
+# Sets $cache to the directory of what is fetched. $1: `test` where that counts as skipped if it cannot be.
+debian_need() {
+    local status
+
+    # In no condition: there, the shell would not stop at the first failure.
+    set +e
+    cache=$(set -e && debian_fetch "${XDG_CACHE_HOME:-$HOME/.cache}/vmmd-lab")
+    status=$?
+    set -e
+    [[ $status -ne 0 ]] || return 0
+    [[ $status -eq $unreachable ]] || exit "$status"
+    echo "lab: Debian's packages for the $arch lab cannot be fetched" >&2
+    [[ ${1-} == test ]] || exit 1
+    count 0 <<<$'1..1\nok 1 # SKIP packages cannot be fetched'
+    exit
 }
