@@ -18,7 +18,7 @@ from harness.images import (
     stream_of,
 )
 from harness.rpc import Connection, as_data, wrong_parameter
-from harness.settings import GUESTS, SANITIZED
+from harness.settings import GUESTS, SANITIZED, SCALE
 from harness.waiting import eventually
 
 OWN = {"uid": os.getuid(), "gid": os.getgid(), "pid": os.getpid()}
@@ -231,11 +231,12 @@ def test_guest_that_halts_until_an_interrupt_goes_on(rpc: Connection) -> None:
 
 
 def test_timeout_ends_an_endless_guest(rpc: Connection) -> None:
-    vm = rpc.start(PRINT_THEN_SPIN, timeout_ms=50)
+    timeout_ms = 50 * SCALE  # enough to print
+    vm = rpc.start(PRINT_THEN_SPIN, timeout_ms=timeout_ms)
     record = rpc.wait(vm)
     assert (record["state"], record["exit"]["reason"]) == ("exited", "timeout")
-    assert "50 ms" in record["exit"]["message"] and "by" not in record["exit"]
-    assert record["uptime_ns"] >= 45e6, "not much too early"
+    assert f"{timeout_ms} ms" in record["exit"]["message"] and "by" not in record["exit"]
+    assert record["uptime_ns"] >= timeout_ms * 0.9e6, "not much too early"
     assert rpc.output(vm) == b"AB"
 
 

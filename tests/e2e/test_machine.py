@@ -314,7 +314,7 @@ def test_client_that_leaves_while_it_waits_for_room_leaves_nothing(
         other.ping()
     eventually(lambda: rpc.call("daemon.info")["counts"]["connections"] == 1, "the client is gone")
     resume(rpc, vm)
-    stream.read_until(lambda: len(stream.data) == QUEUE)
+    stream.read_until(lambda: len(stream.data) == QUEUE, seconds=40)  # three exits each
     rpc.input(vm, b"", eof=True)
     assert stream.read_to_end().data == b"x" * QUEUE
 
