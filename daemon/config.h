@@ -6,6 +6,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/un.h>
@@ -22,13 +23,15 @@ struct config {
     char state_dir[PATH_MAX];
     char image_dir[PATH_MAX]; /* empty: none */
     struct vm_limits vm;      /* vm.image_dir points to image_dir, or is NULL */
+    struct worker_pool_limits workers;
     struct rpc_limits rpc;
+    bool keep_on_stop;    /* SIGTERM leaves VMs running */
     uint64_t idle_exit_s; /* 0: never */
     enum log_level log_level;
 };
 
 /* How many settings there are, for who has a row of each. */
-enum { CONFIG_KEY_COUNT = 12 };
+enum { CONFIG_KEY_COUNT = 14 };
 
 void config_init(struct config *config);
 

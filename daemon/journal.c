@@ -11,8 +11,9 @@
 
 #include "util/log.h"
 
-static void log_to_journal(const struct log_entry *entry)
+static void log_to_journal(void *context, const struct log_entry *entry)
 {
+    (void)context;
     if (entry->vm_name)
         sd_journal_send("PRIORITY=%i", (int)entry->level, "MESSAGE=%s", entry->message,
                         "VM_ID=%" PRIu64, entry->vm_id, "VM_NAME=%s", entry->vm_name, NULL);
@@ -28,5 +29,5 @@ void journal_open(void)
 
     if (stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 &&
         fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode)
-        log_set_sink(log_to_journal);
+        log_set_sink(log_to_journal, NULL);
 }

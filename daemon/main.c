@@ -15,21 +15,27 @@
 
 #include "config.h"
 #include "journal.h"
-#include "kvm/kvm_host.h"
-#include "kvm/vcpu_kick.h"
 #include "rpc/listen_socket.h"
 #include "rpc/server.h"
 #include "service.h"
+#include "util/bus_error.h"
+#include "util/clock.h"
+#include "util/closer.h"
 #include "util/log.h"
 #include "util/work_queue.h"
 #include "vm/registry.h"
+#include "vm/worker_binary.h"
 
 /* SIGTERM to exit: what is not down by then is left to the kernel. */
 static const struct timeval shutdown_limit = { .tv_sec = 4 };
 static const struct timeval shutdown_poll = { .tv_usec = 10000 };
 
 enum { EXIT_USAGE = 2 };
-enum { SIGNAL_COUNT = 3 };
+enum { SIGNAL_COUNT = 4 };
+
+/* For the first worker to say what KVM is. */
+static const struct timeval greeting_limit = { .tv_sec = 10 };
+static const struct timeval greeting_poll = { .tv_usec = 1000 };
 
 /* Codes of the options that are not settings; settings are 0 and found by their index. */
 enum option_code { OPTION_CONFIG = 1, OPTION_SET, OPTION_CHECK, OPTION_VERSION, OPTION_HELP };
@@ -59,14 +65,17 @@ struct daemon {
     int argc;
     char **argv;
     struct config config;
-    struct kvm_host host;
     struct event_base *base;
+    char *worker_binary;
+    struct closer *closer; /* of sockets that clients and workers may have sent something by */
     struct work_queue *queue;
     struct registry *registry;
     struct listen_socket listen_socket;
     struct rpc_server server;
     struct service *service;
     struct event *signals[SIGNAL_COUNT];
+    struct event *bus_error;     /* a mapped file was cut short */
+    bool keep;                   /* shutting down, it leaves VMs to the next daemon */
     struct event *idle;          /* runs while there is neither VM nor client */
     struct event *shutdown_poll; /* runs while shutting down */
     struct event *shutdown_limit;
@@ -201,7 +210,7 @@ static void raise_descriptor_limit(void)
 
 static bool is_idle(const struct daemon *daemon)
 {
-    return registry_counts(daemon->registry).threads == 0 &&
+    return registry_counts(daemon->registry).held == 0 &&
            daemon->server.context.connection_count == 0;
 }
 
@@ -232,15 +241,21 @@ static void on_counts(void *context)
 
 /* Signals. */
 
+static enum subscription_reason end_reason(const struct daemon *daemon)
+{
+    return daemon->keep ? SUBSCRIPTION_RESTARTING : SUBSCRIPTION_STOPPING;
+}
+
 static void on_shutdown_poll(evutil_socket_t fd, short what, void *context)
 {
     struct daemon *daemon = context;
 
     (void)fd, (void)what;
-    if (registry_counts(daemon->registry).threads > 0 || !rpc_server_is_drained(&daemon->server))
+    if ((!daemon->keep && registry_counts(daemon->registry).held > 0) ||
+        !rpc_server_is_drained(&daemon->server, !daemon->keep))
         return;
     /* Told last, so that a stream with an end of its own has come to that. */
-    if (!rpc_server_end_subscriptions(&daemon->server, SUBSCRIPTION_STOPPING))
+    if (!rpc_server_end_subscriptions(&daemon->server, end_reason(daemon)))
         event_base_loopexit(daemon->base, NULL);
 }
 
@@ -250,24 +265,37 @@ static void on_shutdown_limit(evutil_socket_t fd, short what, void *context)
 
     (void)fd, (void)what;
     /* The turn that libevent makes before it exits writes what can be written at once. */
-    rpc_server_end_subscriptions(&daemon->server, SUBSCRIPTION_STOPPING);
+    rpc_server_end_subscriptions(&daemon->server, end_reason(daemon));
     event_base_loopexit(daemon->base, NULL);
+}
+
+/* keep: VMs go on, and the next daemon takes them up. */
+static void shut_down(struct daemon *daemon, bool keep)
+{
+    if (event_pending(daemon->shutdown_limit, EV_TIMEOUT, NULL))
+        return;
+    daemon->keep = keep;
+    log_info(keep ? "leaving %zu VMs to the next vmmd" : "stopping %zu VMs",
+             registry_counts(daemon->registry).live);
+    service_stopping(daemon->service);
+    rpc_server_stop_accepting(&daemon->server);
+    event_add(daemon->shutdown_limit, &shutdown_limit);
+    event_add(daemon->shutdown_poll, &shutdown_poll);
+    registry_shut_down(daemon->registry, keep);
 }
 
 static void on_terminate(evutil_socket_t signal, short what, void *context)
 {
     struct daemon *daemon = context;
-    const struct vm_peer self = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
 
-    (void)what;
-    if (event_pending(daemon->shutdown_limit, EV_TIMEOUT, NULL))
-        return;
-    log_info("signal %d: stopping %zu VMs", (int)signal, registry_counts(daemon->registry).live);
-    service_stopping(daemon->service);
-    rpc_server_stop_accepting(&daemon->server);
-    event_add(daemon->shutdown_limit, &shutdown_limit);
-    event_add(daemon->shutdown_poll, &shutdown_poll);
-    registry_shut_down(daemon->registry, &self);
+    (void)signal, (void)what;
+    shut_down(daemon, daemon->config.keep_on_stop);
+}
+
+static void on_leave(evutil_socket_t signal, short what, void *context)
+{
+    (void)signal, (void)what;
+    shut_down(context, true);
 }
 
 static void on_reload(evutil_socket_t signal, short what, void *context)
@@ -292,7 +320,7 @@ static void on_reload(evutil_socket_t signal, short what, void *context)
         daemon->config = config;
         config_check(&daemon->config, &err); /* its pointers point into itself */
         log_set_level(daemon->config.log_level);
-        registry_limits_changed(daemon->registry);
+        registry_settings_changed(daemon->registry);
         on_counts(daemon);
         log_info("settings read again");
     }
@@ -308,6 +336,7 @@ static int add_events(struct daemon *daemon)
         { SIGTERM, on_terminate },
         { SIGINT, on_terminate },
         { SIGHUP, on_reload },
+        { SIGUSR1, on_leave },
     };
 
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
@@ -335,14 +364,80 @@ static void daemon_free(struct daemon *daemon)
     free_event(daemon->idle);
     free_event(daemon->shutdown_poll);
     free_event(daemon->shutdown_limit);
+    free_event(daemon->bus_error);
     rpc_server_deinit(&daemon->server);
     listen_socket_close(&daemon->listen_socket);
     service_free(daemon->service);
-    work_queue_free(daemon->queue); /* what it has to free is the registry's */
     registry_free(daemon->registry);
+    work_queue_free(daemon->queue);
+    closer_free(daemon->closer);
+    free(daemon->worker_binary);
     if (daemon->base)
         event_base_free(daemon->base);
-    kvm_host_close(&daemon->host);
+}
+
+static void on_bus_error(evutil_socket_t fd, short what, void *context)
+{
+    struct daemon *daemon = context;
+    uintptr_t address;
+    uint64_t count;
+
+    (void)what;
+    if (read(fd, &count, sizeof(count)) < 0)
+        return;
+    while (bus_error_take(&address))
+        registry_handle_cut_file(daemon->registry, address);
+}
+
+static int watch_bus_errors(struct daemon *daemon)
+{
+    int fd = bus_error_install();
+
+    if (fd < 0)
+        return -errno;
+    daemon->bus_error = event_new(daemon->base, fd, EV_READ | EV_PERSIST, on_bus_error, daemon);
+    return daemon->bus_error && event_add(daemon->bus_error, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+/* What KVM is, the first worker finds out: one that finds none tells why. */
+static int wait_for_kvm(struct daemon *daemon, struct error *err)
+{
+    const struct link_worker_greeting *greeting;
+    int64_t end_ns = clock_monotonic_ns() + greeting_limit.tv_sec * CLOCK_NS_PER_SEC;
+
+    while (!(greeting = worker_pool_greeting(registry_workers(daemon->registry)))) {
+        if (clock_monotonic_ns() > end_ns)
+            return error_set(err, -ETIMEDOUT, "no worker comes up within %d s",
+                             (int)greeting_limit.tv_sec);
+        event_base_loopexit(daemon->base, &greeting_poll);
+        event_base_dispatch(daemon->base);
+    }
+    if (greeting->kvm_error)
+        return error_set(err, -(int)greeting->kvm_error, "%s", greeting->error);
+    return 0;
+}
+
+static int make_registry(struct daemon *daemon, struct error *err)
+{
+    struct registry_setup setup = {
+        .base = daemon->base,
+        .limits = &daemon->config.vm,
+        .worker_limits = &daemon->config.workers,
+        .state_dir = daemon->config.state_dir,
+    };
+    int r = worker_binary_find(&daemon->worker_binary, err);
+
+    if (r < 0)
+        return r;
+    setup.worker_binary = daemon->worker_binary;
+    r = work_queue_new(&daemon->queue);
+    if (r == 0)
+        r = closer_new(&daemon->closer);
+    if (r < 0)
+        return error_set(err, r, "cannot start a thread: %s", strerror(-r));
+    setup.work_queue = daemon->queue;
+    setup.closer = daemon->closer;
+    return registry_new(&setup, &daemon->registry, err);
 }
 
 static int daemon_start(struct daemon *daemon, struct error *err)
@@ -351,27 +446,21 @@ static int daemon_start(struct daemon *daemon, struct error *err)
 
     signal(SIGPIPE, SIG_IGN); /* a client that is gone is an error of a write */
     signal(SIGXFSZ, SIG_IGN); /* and a file that may not grow, one of reserving space */
-    vcpu_kick_install();
     raise_descriptor_limit();
 
-    r = kvm_host_open(&daemon->host, err);
-    if (r < 0)
-        return r;
     daemon->base = event_base_new();
-    if (!daemon->base || add_events(daemon) < 0 || service_new(daemon->base, &daemon->service) < 0)
+    if (!daemon->base || add_events(daemon) < 0 ||
+        service_new(daemon->base, &daemon->service) < 0 || watch_bus_errors(daemon) < 0)
         return error_set(err, -ENOMEM, "cannot make the event loop");
     r = listen_socket_open(&daemon->listen_socket, daemon->config.socket, err);
-    if (r < 0)
-        return r;
-    r = work_queue_new(&daemon->queue);
-    if (r < 0)
-        return error_set(err, r, "cannot start a thread: %s", strerror(-r));
-    r = registry_new(daemon->base, &daemon->host, &daemon->config.vm, daemon->queue,
-                     daemon->config.state_dir, &daemon->registry, err);
+    if (r == 0)
+        r = make_registry(daemon, err);
+    if (r == 0)
+        r = wait_for_kvm(daemon, err);
     if (r < 0)
         return r;
     r = rpc_server_init(&daemon->server, daemon->base, daemon->listen_socket.fd, daemon->registry,
-                        &daemon->host, &daemon->config.vm, &daemon->config.rpc);
+                        daemon->closer, &daemon->config.vm, &daemon->config.rpc);
     daemon->listen_socket.fd = -1; /* the server's */
     if (r < 0)
         return error_set(err, r, "cannot serve: %s", strerror(-r));
@@ -392,7 +481,6 @@ static int daemon_run(int argc, char **argv, const struct config *config)
         .argc = argc,
         .argv = argv,
         .config = *config,
-        .host = { .fd = -1 },
         .listen_socket = { .fd = -1, .lock_fd = -1 },
     };
     struct registry_counts left;
@@ -408,11 +496,8 @@ static int daemon_run(int argc, char **argv, const struct config *config)
     event_base_dispatch(daemon.base);
 
     left = registry_counts(daemon.registry);
-    if (left.threads > 0) {
-        log_warning("%zu VMs are not down yet, leaving them to the kernel", left.threads);
-        listen_socket_close(&daemon.listen_socket);
-        _exit(EXIT_SUCCESS); /* their threads still use what daemon_free() would free */
-    }
+    if (left.held > 0 && !daemon.keep)
+        log_warning("%zu VMs are not down yet, leaving them to their workers", left.held);
     daemon_free(&daemon);
     return EXIT_SUCCESS;
 }

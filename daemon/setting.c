@@ -91,6 +91,18 @@ static int set_level(const struct setting *setting, void *field, const char *val
     return 0;
 }
 
+static int set_keep(const struct setting *setting, void *field, const char *value,
+                    struct error *err)
+{
+    bool keep = strcmp(value, "keep") == 0;
+
+    if (!keep && strcmp(value, "end") != 0)
+        return error_set(err, -EINVAL, "'%s' must be end or keep, not '%.64s'", setting->key,
+                         value);
+    *(bool *)field = keep;
+    return 0;
+}
+
 int setting_set(const struct setting *setting, void *config, const char *value, struct error *err)
 {
     void *field = (char *)config + setting->offset;
@@ -103,6 +115,8 @@ int setting_set(const struct setting *setting, void *config, const char *value, 
         return set_number(setting, field, value, err);
     case SETTING_LEVEL:
         return set_level(setting, field, value, err);
+    case SETTING_KEEP:
+        return set_keep(setting, field, value, err);
     }
     return -EINVAL;
 }
@@ -118,6 +132,8 @@ static size_t size_of(const struct setting *setting)
         return sizeof(uint64_t);
     case SETTING_LEVEL:
         return sizeof(enum log_level);
+    case SETTING_KEEP:
+        return sizeof(bool);
     }
     return 0;
 }

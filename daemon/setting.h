@@ -14,6 +14,7 @@ enum setting_type {
     SETTING_SIZE,   /* uint64_t, bytes */
     SETTING_NUMBER, /* uint64_t */
     SETTING_LEVEL,  /* enum log_level */
+    SETTING_KEEP,   /* bool: "end" or "keep" */
 };
 
 struct setting {

@@ -11,13 +11,18 @@ static void fail(struct json_object **container)
 }
 
 /* NULL is JSON null. */
-static void add(struct json_object **object, const char *name, struct json_object *value)
+static void add_ex(struct json_object **object, const char *name, struct json_object *value,
+                   unsigned options)
 {
-    if (*object &&
-        json_object_object_add_ex(*object, name, value, JSON_C_OBJECT_ADD_CONSTANT_KEY) == 0)
+    if (*object && json_object_object_add_ex(*object, name, value, options) == 0)
         return;
     json_object_put(value);
     fail(object);
+}
+
+static void add(struct json_object **object, const char *name, struct json_object *value)
+{
+    add_ex(object, name, value, JSON_C_OBJECT_ADD_CONSTANT_KEY);
 }
 
 void json_add(struct json_object **object, const char *name, struct json_object *value)
@@ -51,6 +56,16 @@ void json_add_signed(struct json_object **object, const char *name, int64_t numb
 void json_add_unsigned(struct json_object **object, const char *name, uint64_t number)
 {
     json_add(object, name, json_object_new_uint64(number));
+}
+
+void json_add_named_text(struct json_object **object, const char *name, const char *text)
+{
+    struct json_object *value = json_object_new_string(text);
+
+    if (value)
+        add_ex(object, name, value, 0);
+    else
+        fail(object);
 }
 
 void json_append(struct json_object **array, struct json_object *value)

@@ -24,5 +24,8 @@ void json_add_boolean(struct json_object **object, const char *name, bool value)
 void json_add_signed(struct json_object **object, const char *name, int64_t number);
 void json_add_unsigned(struct json_object **object, const char *name, uint64_t number);
 
+/* The same, for a name that goes before the object does: it is copied. */
+void json_add_named_text(struct json_object **object, const char *name, const char *text);
+
 /* To an array. Takes value, likewise. */
 void json_append(struct json_object **array, struct json_object *value);

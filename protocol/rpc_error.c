@@ -21,6 +21,7 @@ static const struct rpc_error_row rows[] = {
     { RPC_SHUTTING_DOWN, "shutting-down", "vmmd is shutting down" },
     { RPC_STORAGE_FAILED, "storage-failed", "the state directory cannot be written" },
     { RPC_ANSWER_TOO_LARGE, "answer-too-large", "the batch's answers are larger than allowed" },
+    { RPC_WORKER_SILENT, "worker-silent", "the process that runs the VM does not answer" },
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

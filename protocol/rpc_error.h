@@ -25,6 +25,7 @@ enum rpc_error_code {
     RPC_SHUTTING_DOWN = -32009,
     RPC_STORAGE_FAILED = -32010,
     RPC_ANSWER_TOO_LARGE = -32011,
+    RPC_WORKER_SILENT = -32012,
 };
 
 struct rpc_error_row {

@@ -38,7 +38,7 @@ struct machine_config {
 struct machine_owner {
     const _Atomic unsigned *end;   /* not 0: the guest is to end */
     const _Atomic unsigned *pause; /* odd: it is to stand still; each change is a new wish */
-    void (*kicked)(void *context); /* a vCPU was kicked: something may have come from outside */
+    void (*kicked)(void *context); /* a vCPU was kicked: what is asked from outside is done now */
     void (*exited)(void *context); /* a vCPU came out of the guest, and the exit was handled */
     void (*stands)(void *context); /* no vCPU is in the guest, nor will be before another wish */
     void (*goes_on)(void *context);

@@ -157,16 +157,6 @@ static bool try_again(struct vcpu *vcpu)
     return over;
 }
 
-static bool is_over(struct machine *machine)
-{
-    bool over;
-
-    pthread_mutex_lock(&machine->lock);
-    over = machine->end.reason != GUEST_END_NONE;
-    pthread_mutex_unlock(&machine->lock);
-    return over;
-}
-
 /*
  * Has KVM finish what it was about: where the guest stands, and with which registers, is to be seen
  * after that. It does so without running the guest, which may yet come out for more (api.rst
@@ -183,6 +173,24 @@ static bool finish(struct vcpu *vcpu, int64_t *left)
     return over;
 }
 
+/* Lets the owner act on what the vCPU was kicked for. Returns whether it is over. */
+static bool attend(struct machine *machine)
+{
+    bool over;
+
+    pthread_mutex_lock(&machine->lock);
+    machine->owner.kicked(machine->owner.context);
+    over = machine->end.reason != GUEST_END_NONE;
+    pthread_mutex_unlock(&machine->lock);
+    return over;
+}
+
+/* Whether the owner wants something else than before: to end, or to pause or go on. */
+static bool is_wanted_elsewhere(const struct machine_owner *owner, unsigned pause)
+{
+    return atomic_load(owner->pause) != pause || atomic_load(owner->end);
+}
+
 /* Stands still until the owner wants something else than `pause`. Returns whether it is over. */
 static bool stand_still(struct vcpu *vcpu, unsigned pause)
 {
@@ -191,8 +199,8 @@ static bool stand_still(struct vcpu *vcpu, unsigned pause)
 
     machine_stand(vcpu->machine, vcpu, pause);
     do {
-        over = is_over(vcpu->machine);
-        if (over || atomic_load(owner->pause) != pause || atomic_load(owner->end))
+        over = attend(vcpu->machine);
+        if (over || is_wanted_elsewhere(owner, pause))
             break;
         vcpu_kick_wait(vcpu->kick, UINT64_MAX);
     } while (true);
@@ -200,11 +208,27 @@ static bool stand_still(struct vcpu *vcpu, unsigned pause)
     return over;
 }
 
+/*
+ * The loop of a vCPU. It looks at what its owner wants, and then is in one of four places:
+ *
+ * - in the guest (enter()), from which a kick brings it out: see kvm/vcpu_kick.h;
+ * - in an exit that waits for something from outside, input mostly (`again`). The exit is tried
+ *   once, then after each kick, until it is done;
+ * - in a nap, which somebody asked for with machine_nap(): a kick ends it;
+ * - paused. First KVM finishes the exit that was (finish()), or the registers would be those of an
+ *   instruction that is half done. An exit that waits stays as it is.
+ *
+ * A kick is never lost between these: it posts a semaphore for who waits, and sets immediate_exit
+ * for who is about to enter the guest. What must not happen is to wait without having looked: so
+ * each place lets the owner carry out its requests (attend(), or `kicked` in the exit's own
+ * handling) after the kicks so far were forgotten and before the next wait, and looks at the wishes
+ * once more after that.
+ */
 void vcpu_run(struct vcpu *vcpu)
 {
     const struct machine_owner *owner = &vcpu->machine->owner;
+    bool over = attend(vcpu->machine); /* what came before it could be kicked */
     int64_t left = clock_monotonic_ns();
-    bool over = is_over(vcpu->machine);
 
     while (!over && !atomic_load(owner->end)) {
         unsigned pause = atomic_load(owner->pause);
@@ -218,7 +242,7 @@ void vcpu_run(struct vcpu *vcpu)
             over = finish(vcpu, &left) || stand_still(vcpu, pause);
         } else if (vcpu->again) {
             over = try_again(vcpu);
-            if (vcpu->again && !over)
+            if (vcpu->again && !over && !is_wanted_elsewhere(owner, pause))
                 vcpu_kick_wait(vcpu->kick, UINT64_MAX);
         } else {
             vcpu_kick_wait(vcpu->kick, vcpu->nap_ns);

@@ -19,10 +19,6 @@
  * takes, and then more until the time is up. */
 enum { TURN_NS = 200 * 1000 };
 
-/* Descriptors that one sendmsg(2) may carry (SCM_MAX_FD, unix(7)): those that find no room would be
- * closed by recvmsg(2), here and now. */
-enum { SENT_FDS_MAX = 253 };
-
 /* Its part in writing: each of them takes 128 pieces of the queue, and an event is one. */
 enum { WRITES_PER_TURN = 8 };
 
@@ -119,54 +115,24 @@ bool connection_is_doomed(const struct connection *connection)
 
 /* Descriptors. */
 
-static void close_fds_until(struct connection *connection, uint64_t offset)
+static void forget_until(struct connection *connection, uint64_t offset)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < connection->fd_count; i++) {
-        if (connection->fds[i].until <= offset)
-            closer_close(connection->closer, connection->fds[i].fd);
+    for (size_t i = 0; i < connection->received_count; i++) {
+        const struct received *received = &connection->received[i];
+
+        if (received->until <= offset)
+            connection->owner.forget(connection->owner.context, received->delivery, offset);
         else
-            connection->fds[kept++] = connection->fds[i];
+            connection->received[kept++] = *received;
     }
-    connection->fd_count = kept;
+    connection->received_count = kept;
 }
 
-int connection_take_fd(struct connection *connection)
+struct delivery *connection_delivery(const struct connection *connection)
 {
-    int fd;
-
-    if (connection->fd_count == 0)
-        return -1;
-    fd = connection->fds[0].fd;
-    connection->fd_count--;
-    memmove(connection->fds, connection->fds + 1,
-            connection->fd_count * sizeof(connection->fds[0]));
-    return fd;
-}
-
-/*
- * What came with one recvmsg(2) belongs to some byte of what it read, the kernel does not say
- * which: to a line, therefore, that begins before the end of it.
- */
-static void keep_fds(struct connection *connection, struct msghdr *message, uint64_t until)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        size_t count;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            struct received_fd received = { .until = until };
-
-            memcpy(&received.fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (connection->fd_count < PROTOCOL_FDS_MAX)
-                connection->fds[connection->fd_count++] = received;
-            else
-                closer_close(connection->closer, received.fd);
-        }
-    }
+    return connection->received_count > 0 ? connection->received[0].delivery : NULL;
 }
 
 /* Reading. */
@@ -184,14 +150,14 @@ bool connection_next_line(struct connection *connection, struct line *ret)
         line = line_buffer_last(&connection->lines);
     if (line.kind == LINE_NONE)
         return false;
-    close_fds_until(connection, line.offset); /* of what was skipped before it */
+    forget_until(connection, line.offset); /* of what was skipped before it */
     *ret = line;
     return true;
 }
 
 void connection_end_line(struct connection *connection)
 {
-    close_fds_until(connection, connection->lines.offset);
+    forget_until(connection, connection->lines.offset);
 }
 
 /* Some requests wait for the next turn. */
@@ -225,7 +191,7 @@ static void go_on(struct connection *connection)
 
     if (more)
         add_event(connection, connection->again, &next_turn);
-    if (more || connection->half_closed || is_blocked(connection))
+    if (more || connection->half_closed || connection->receiving || is_blocked(connection))
         event_del(connection->readable);
     else
         add_event(connection, connection->readable, NULL);
@@ -311,34 +277,58 @@ static void handle_end(struct connection *connection)
 
 enum read_result { READ_SOME, READ_NOTHING, READ_END, READ_FAILED, READ_NO_MEMORY };
 
+/*
+ * The bytes are here, from a look at them, and the same are to be taken from the socket, with the
+ * descriptors. They belong to some byte of what was read, the kernel does not say which: to a line,
+ * therefore, that begins before the end of it.
+ */
+static enum read_result hand_over(struct connection *connection, size_t size)
+{
+    struct received *received = &connection->received[connection->received_count];
+    uint64_t until;
+
+    if (connection->received_count == PROTOCOL_FDS_MAX)
+        return READ_FAILED; /* it sends descriptors and no line to go with them */
+    line_buffer_added(&connection->lines, size);
+    until = connection->lines.offset + (connection->lines.end - connection->lines.start);
+    received->until = until;
+    if (connection->owner.receive(connection->owner.context, connection->fd, size, until,
+                                  &received->delivery) < 0)
+        return READ_FAILED;
+    connection->received_count++;
+    connection->receiving = received->delivery;
+    return READ_SOME;
+}
+
 static enum read_result read_some(struct connection *connection)
 {
-    union {
-        char bytes[CMSG_SPACE(SENT_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
     struct iovec room;
-    struct msghdr message = {
-        .msg_iov = &room,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = closer_is_full(connection->closer) ? 0 : sizeof(control.bytes),
-    };
-    uint64_t offset;
+    struct msghdr message = { .msg_iov = &room, .msg_iovlen = 1 };
     ssize_t n;
 
     room.iov_base = line_buffer_room(&connection->lines, &room.iov_len);
     if (!room.iov_base)
         return READ_NO_MEMORY;
-    n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_PEEK);
+    if (n > 0 && message.msg_flags & MSG_CTRUNC)
+        return hand_over(connection, (size_t)n);
+    if (n > 0) /* the same once more, which has no descriptors: nobody else reads here */
+        n = recv(connection->fd, room.iov_base, (size_t)n, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno == ECONNRESET)) /* reset: it has left answers unread */
         return READ_END;
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? READ_NOTHING : READ_FAILED;
     line_buffer_added(&connection->lines, (size_t)n);
-    offset = connection->lines.offset + (connection->lines.end - connection->lines.start);
-    keep_fds(connection, &message, offset);
     return READ_SOME;
+}
+
+void connection_received(struct connection *connection, bool failed)
+{
+    connection->receiving = NULL;
+    if (failed)
+        connection_drop(connection);
+    else if (!has_requests_left(connection))
+        go_on(connection);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -485,7 +475,9 @@ void connection_close(struct connection *connection)
     if (connection->hangup_fd >= 0)
         close(TAKE_FD(connection->hangup_fd));
     close_socket(connection);
-    close_fds_until(connection, UINT64_MAX);
+    if (connection->receiving)
+        connection->owner.ignore(connection->owner.context, TAKE_PTR(connection->receiving));
+    forget_until(connection, UINT64_MAX);
     connection->owner.closed(connection->owner.context);
 }
 

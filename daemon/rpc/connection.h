@@ -1,6 +1,12 @@
 /*
- * Connection: the socket of one client. Lines and descriptors come in, bytes go out, and never more
- * of them are in memory than bounds allow.
+ * Connection: the socket of one client. Lines come in, bytes go out, and never more of them are in
+ * memory than bounds allow.
+ *
+ * Descriptors that come with a line are never received here: to close one may take for ever (a file
+ * on FUSE waits for whoever serves it), in exit(2) too. So what came is looked at first, without
+ * room for descriptors (MSG_PEEK, recvmsg(2)): MSG_CTRUNC tells that there are some. Then somebody
+ * else reads the same bytes, with them (vm/worker_pool.h), and until that is over nothing more is
+ * read here.
  *
  * A client that does not read has its requests left unread in turn, once QUEUE_HIGH bytes wait for
  * it. What the lines say, and what it is that is sent, is its owner's.
@@ -17,6 +23,8 @@
 #include "protocol/line_buffer.h"
 
 struct closer;
+struct delivery;
+struct error;
 struct evbuffer;
 struct event;
 struct event_base;
@@ -29,6 +37,14 @@ enum {
 
 /* Whose connection it is. It is not closed for idleness while one of these runs. */
 struct connection_owner {
+    /* Has somebody else take `length` bytes of socket fd, with the descriptors among them, which
+     * belong to lines that begin before offset `until`; then connection_received(). Errors:
+     * negative errno. */
+    int (*receive)(void *context, int fd, uint64_t length, uint64_t until, struct delivery **ret);
+    /* Nobody will ask for what is left of it that belongs to lines before offset `until`. */
+    void (*forget)(void *context, struct delivery *delivery, uint64_t until);
+    /* The connection is closed: whoever takes bytes of it need not tell. */
+    void (*ignore)(void *context, struct delivery *delivery);
     bool (*work)(void *context);          /* makes one request; false: there is none to make */
     void (*room)(void *context);          /* the client has read: there is room for more */
     void (*deaf)(void *context);          /* the client reads no more: nothing can be sent to it */
@@ -38,9 +54,10 @@ struct connection_owner {
     void *context;
 };
 
-/* A descriptor that came in, for a line that begins before `until` in the stream. */
-struct received_fd {
-    int fd;
+/* Descriptors that came in, for lines that begin before `until` in the stream: somebody else has
+ * them. */
+struct received {
+    struct delivery *delivery;
     uint64_t until;
 };
 
@@ -56,8 +73,9 @@ struct connection {
     struct event *flush; /* made active by the first message of a turn */
     struct event *again; /* its requests go on in the next turn */
     struct line_buffer lines;
-    struct received_fd fds[PROTOCOL_FDS_MAX];
-    size_t fd_count;
+    struct received received[PROTOCOL_FDS_MAX];
+    size_t received_count;
+    struct delivery *receiving; /* somebody else reads from its socket; or NULL */
     struct evbuffer *queue;
     size_t events_queued; /* bytes of it that are events */
     bool half_closed;     /* the client sends no more, but may read */
@@ -93,11 +111,15 @@ size_t connection_events_queued(const struct connection *connection);
 bool connection_next_line(struct connection *connection, struct line *ret);
 
 /* For work(): all that the line asked for has begun. Descriptors that came with it and that nobody
- * has taken are closed. */
+ * has asked for are closed. */
 void connection_end_line(struct connection *connection);
 
-/* The next descriptor that came with the line in work, or -1. The caller owns it. */
-int connection_take_fd(struct connection *connection);
+/* Where the descriptors are that came with the line in work; NULL: none did. */
+struct delivery *connection_delivery(const struct connection *connection);
+
+/* What owner.receive() began is over. failed: nobody knows where in the stream the socket is now.
+ */
+void connection_received(struct connection *connection, bool failed);
 
 /* Whether what is sent reaches nobody, although the client's requests are made. */
 bool connection_is_deaf(const struct connection *connection);

@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kvm/kvm_host.h"
 #include "util/log.h"
 #include "vm/registry.h"
 
@@ -23,10 +22,10 @@ struct rpc_limits {
 struct rpc_context {
     struct event_base *base;
     struct registry *registry;
-    const struct kvm_host *host;
     const struct vm_limits *vm_limits;
     const struct rpc_limits *limits;
     struct closer *closer; /* of what clients sent */
+    uint64_t next_peer;
     size_t connection_count;
     size_t subscription_count;
     struct log_limit log_limit; /* for what clients can trigger at will */

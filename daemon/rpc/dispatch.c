@@ -34,6 +34,7 @@ static const struct rpc_method methods[] = {
     { "events.subscribe", events_subscribe_params, method_events_subscribe, RPC_STREAMS },
     { "events.unsubscribe", subscription_params, method_events_unsubscribe, RPC_STREAMS },
     { "daemon.info", no_params, method_daemon_info, RPC_ASKS },
+    { "daemon.workers", no_params, method_daemon_workers, RPC_ASKS },
     { "rpc.discover", no_params, method_rpc_discover, RPC_ASKS },
 };
 

@@ -33,12 +33,10 @@ static void release(struct input_writer *writer)
 
 static void answer(struct rpc_call *call, const struct vm *vm, size_t taken)
 {
-    const struct input_queue *queue = vm_input_queue(vm);
-    size_t room = INPUT_QUEUE_CAPACITY - input_queue_length(queue);
     struct json_object *result = json_object_new_object();
 
     json_add_unsigned(&result, "accepted", taken);
-    json_add_unsigned(&result, "room", input_queue_is_closed(queue) ? 0 : room);
+    json_add_unsigned(&result, "room", vm_input_room(vm));
     rpc_call_answer(call, result);
 }
 

@@ -71,4 +71,5 @@ void method_events_unsubscribe(struct rpc_call *call, const void *params);
 /* method_daemon.c */
 extern const struct rpc_param no_params[];
 void method_daemon_info(struct rpc_call *call, const void *params);
+void method_daemon_workers(struct rpc_call *call, const void *params);
 void method_rpc_discover(struct rpc_call *call, const void *params);

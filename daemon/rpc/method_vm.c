@@ -13,7 +13,6 @@
 
 #include <json-c/json.h>
 
-#include "kvm/machine.h"
 #include "protocol/base64.h"
 #include "protocol/json_builder.h"
 #include "protocol/limits.h"
@@ -23,7 +22,6 @@
 #include "rpc/record_json.h"
 #include "rpc/vm_waiter.h"
 #include "util/cleanup.h"
-#include "util/closer.h"
 #include "vm/registry.h"
 
 /* A guest of its own needs room below the image, and the tools' smallest is no smaller. */
@@ -95,17 +93,19 @@ const struct rpc_param vm_start_params[] = {
       .fallback = NOT_GIVEN },
     { "machine", RPC_WORD, AT(machine), .requirement = RPC_OPTIONAL, .words = machine_words,
       .fallback = AUTO },
-    { "cpus", RPC_UINT, AT(cpus), .requirement = RPC_OPTIONAL, .min = 1, .max = MACHINE_CPUS_MAX,
+    { "cpus", RPC_UINT, AT(cpus), .requirement = RPC_OPTIONAL, .min = 1, .max = DEFINITION_CPUS_MAX,
       .fallback = 1 },
     { "append", RPC_TEXT, AT(append), .requirement = RPC_OPTIONAL },
     { "initrd", RPC_IMAGE, AT(initrd), .requirement = RPC_OPTIONAL },
-    { "modules", RPC_IMAGES, AT(modules), .requirement = RPC_OPTIONAL, .max = VM_MODULES_MAX },
+    { "modules", RPC_IMAGES, AT(modules), .requirement = RPC_OPTIONAL,
+      .max = DEFINITION_MODULES_MAX },
     RPC_PARAMS_END,
 };
 
 #undef AT
 
-static_assert((int)VM_MODULES_MAX + 2 <= (int)PROTOCOL_FDS_MAX, "each can come as a descriptor");
+static_assert((int)DEFINITION_MODULES_MAX + 2 <= (int)PROTOCOL_FDS_MAX,
+              "each can come as a descriptor");
 
 static int write_all(int fd, const char *data, size_t size)
 {
@@ -142,103 +142,136 @@ static int image_from_data(const char *parameter, struct json_object *data, stru
     return TAKE_FD(fd);
 }
 
-/* Takes what it opens into ret. parameter: for sentences. Errors: ret is to be released. */
-static int take_source(struct connection *connection, const char *parameter,
-                       const struct rpc_image *image, struct vm_source *ret, struct error *err)
+/* Where its bytes are to come from. Takes what it opens into ret. */
+static int find_source(struct peer *peer, const char *parameter, const struct rpc_image *image,
+                       struct vm_source *ret, struct error *err)
 {
-    const char *name = image->name;
-
     switch (image->kind) {
     case RPC_IMAGE_FD:
-        ret->fd = connection_take_fd(connection);
-        if (ret->fd < 0)
+        ret->kind = VM_SOURCE_CLIENT;
+        if (!connection_delivery(&peer->connection))
             return error_set_about(
                 err, parameter, -EINVAL,
-                "parameter '%s': \"fd\" is true, but no descriptor came with the "
-                "line (SCM_RIGHTS), or vmmd has none left",
+                "parameter '%s': \"fd\" is true, but no descriptor came with the line (SCM_RIGHTS)",
                 parameter);
-        break;
+        return 0;
     case RPC_IMAGE_DATA:
+        ret->kind = VM_SOURCE_FILE;
         ret->fd = image_from_data(parameter, image->data, err);
-        if (ret->fd < 0)
-            return ret->fd;
-        break;
+        return ret->fd < 0 ? ret->fd : 0;
     case RPC_IMAGE_PATH:
+        ret->kind = VM_SOURCE_PATH;
+        if (strlen(image->path) >= PATH_MAX)
+            return error_set_about(
+                err, parameter, -EINVAL,
+                "parameter '%s': the path has %zu bytes; at most %d are looked up", parameter,
+                strlen(image->path), PATH_MAX - 1);
         ret->path = strdup(image->path);
-        if (!ret->path)
-            return error_set(err, -ENOMEM, "out of memory");
-        if (!name)
-            name = image->path;
-        break;
+        return ret->path ? 0 : error_set(err, -ENOMEM, "out of memory");
     }
-    if (name && strlen(name) > VM_IMAGE_MAX)
+    return -EINVAL;
+}
+
+/* The next source of the request, which owns it, whatever comes of it. */
+static int add_source(struct peer *peer, const char *parameter, const struct rpc_image *image,
+                      struct vm_request *request, struct error *err)
+{
+    struct vm_source *source = &request->sources[request->source_count++];
+    const char *name = image->name;
+    int r;
+
+    *source = (struct vm_source){ .fd = -1 };
+    if (!name)
+        name = image->kind == RPC_IMAGE_PATH ? image->path : "";
+    if (strlen(name) > VM_IMAGE_MAX)
         return error_set_about(err, parameter, -EINVAL,
                                "parameter '%s': the name has %zu bytes; at most %d are kept",
                                parameter, strlen(name), VM_IMAGE_MAX);
-    ret->name = strdup(name ? name : "");
-    if (image->arguments)
-        ret->arguments = strdup(image->arguments);
-    if (!ret->name || (image->arguments && !ret->arguments))
+    r = find_source(peer, parameter, image, source, err);
+    if (r < 0)
+        return r;
+    source->name = strdup(name);
+    source->arguments = image->arguments ? strdup(image->arguments) : NULL;
+    if (!source->name || (image->arguments && !source->arguments))
         return error_set(err, -ENOMEM, "out of memory");
     return 0;
 }
 
 /* In the order in which their descriptors come. */
-static int take_sources(struct rpc_call *call, const struct start_params *params,
-                        struct vm_config *config, struct error *err)
+static int add_sources(struct rpc_call *call, const struct start_params *params,
+                       struct vm_request *request, struct error *err)
 {
-    struct connection *connection = &call->peer->connection;
-    int r = take_source(connection, "image", &params->image, &config->image, err);
+    struct peer *peer = call->peer;
+    int r = add_source(peer, "image", &params->image, request, err);
 
-    config->has_initrd = rpc_params_value(call->table, call->params, "initrd") != NULL;
-    if (r == 0 && config->has_initrd)
-        r = take_source(connection, "initrd", &params->initrd, &config->initrd, err);
+    if (r == 0 && request->definition.flags & DEFINITION_INITRD)
+        r = add_source(peer, "initrd", &params->initrd, request, err);
     for (size_t i = 0; r == 0 && i < params->modules.count; i++) {
         struct rpc_image module = rpc_images_at(&params->modules, i);
-        struct vm_source *source = &config->modules[config->module_count++];
 
-        source->fd = -1;
-        r = take_source(connection, "modules", &module, source, err);
+        r = add_source(peer, "modules", &module, request, err);
     }
     if (r == 0 && params->append) {
-        config->append = strdup(params->append);
-        if (!config->append)
+        request->append = strdup(params->append);
+        if (!request->append)
             r = error_set(err, -ENOMEM, "out of memory");
     }
     return r;
 }
 
-static void discard_config(struct closer *closer, struct vm_config *config)
+static uint32_t flag(bool given, enum definition_flags bit)
 {
-    closer_close(closer, TAKE_FD(config->image.fd));
-    closer_close(closer, TAKE_FD(config->initrd.fd));
-    for (size_t i = 0; i < config->module_count; i++)
-        closer_close(closer, TAKE_FD(config->modules[i].fd));
-    vm_config_deinit(config);
+    return given ? (uint32_t)bit : 0;
+}
+
+static void fill_definition(const struct rpc_call *call, const struct start_params *params,
+                            struct definition *definition)
+{
+    bool has_initrd = rpc_params_value(call->table, call->params, "initrd") != NULL;
+
+    *definition = (struct definition){
+        .flags = flag(params->mode != AUTO, DEFINITION_MODE) |
+                 flag(params->load != NOT_GIVEN, DEFINITION_LOAD) |
+                 flag(params->entry != NOT_GIVEN, DEFINITION_ENTRY) |
+                 flag(params->machine != AUTO, DEFINITION_BOARD) |
+                 flag(has_initrd, DEFINITION_INITRD) | flag(params->coalesce, DEFINITION_COALESCE),
+        .format = params->format,
+        .mode = params->mode == AUTO ? 0 : params->mode,
+        .board = params->machine == AUTO ? 0 : params->machine,
+        .cpus = (uint32_t)params->cpus,
+        .module_count = (uint32_t)params->modules.count,
+        .load = params->load,
+        .entry = params->entry,
+        .memory_bytes = params->memory,
+        .ring_capacity = params->ring,
+        .timeout_ms = params->timeout_ms,
+    };
 }
 
 /* What a failed start failed for, and the VM that remains to tell of it. */
 static void fail_start(struct rpc_call *call, struct vm *vm)
 {
+    const struct vm_record *record = vm_record(vm);
+    const char *about = record->start_about[0] ? record->start_about : NULL;
     struct json_object *data = json_object_new_object();
     struct error err;
 
-    error_set_about(&err, vm_start_about(vm), vm_start_error(vm), "cannot start VM '%s': %s",
-                    vm_name(vm), vm_record(vm)->end.message);
+    error_set_about(&err, about, record->start_error, "cannot start VM '%s': %s", vm_name(vm),
+                    record->end.message);
     json_add_unsigned(&data, "vm", vm_id(vm));
     rpc_call_fail_error_with(call, &err, data);
 }
 
 static int has_started(const struct vm *vm)
 {
-    return vm_ring(vm) || vm_has_ended(vm);
+    return vm_has_started(vm);
 }
 
 static void answer_started(struct rpc_call *call, struct vm *vm)
 {
     struct json_object *result;
 
-    if (vm_has_ended(vm) && vm_start_error(vm)) {
+    if (vm_has_ended(vm) && vm_record(vm)->start_error) {
         fail_start(call, vm);
         return;
     }
@@ -249,44 +282,36 @@ static void answer_started(struct rpc_call *call, struct vm *vm)
     rpc_call_answer(call, result);
 }
 
+static int supply(void *context, uint32_t source, int supply_fd, struct error *err)
+{
+    return peer_supply(context, source, supply_fd, err);
+}
+
 void method_vm_start(struct rpc_call *call, const void *context)
 {
-    static const struct vm_waiter_kind until_started = { has_started, answer_started };
+    static const struct vm_waiter_kind until_started = { has_started, answer_started, true };
     const struct start_params *params = context;
     struct peer *peer = call->peer;
-    struct vm_config config = VM_CONFIG_NONE;
+    const struct vm_supplier supplier = { .supply = supply, .context = peer };
+    struct vm_request request = VM_REQUEST_NONE;
     struct error err;
     struct vm *vm;
     int r;
 
-    config.named = params->name != NULL;
-    config.format = (enum image_format)params->format;
-    config.mode_given = params->mode != AUTO;
-    if (config.mode_given)
-        config.mode = (enum boot_mode)params->mode;
-    config.load_given = params->load != NOT_GIVEN;
-    config.load = params->load;
-    config.entry_given = params->entry != NOT_GIVEN;
-    config.entry = params->entry;
-    config.board_given = params->machine != AUTO;
-    if (config.board_given)
-        config.board = (enum board_kind)params->machine;
-    config.cpus = (unsigned)params->cpus;
-    config.memory_bytes = params->memory;
-    config.ring_capacity = params->ring;
-    config.timeout_ms = params->timeout_ms;
-    config.coalesce = params->coalesce;
+    fill_definition(call, params, &request.definition);
+    request.named = params->name != NULL;
     /* cut, a name that is too long is still too long, and refused as such */
-    snprintf(config.name, sizeof(config.name), "%s", config.named ? params->name : "");
-    r = take_sources(call, params, &config, &err);
-    if (r == 0)
-        r = registry_start_vm(peer->context->registry, &config, &peer->credentials, &vm, &err);
-    if (r < 0) {
-        discard_config(peer->context->closer, &config);
+    snprintf(request.name, sizeof(request.name), "%s", request.named ? params->name : "");
+    r = add_sources(call, params, &request, &err);
+    if (r < 0)
+        vm_request_deinit(&request);
+    else
+        r = registry_start_vm(peer->context->registry, &request, &peer->credentials, &supplier, &vm,
+                              &err);
+    if (r < 0)
         rpc_call_fail_error(call, &err);
-    } else {
+    else
         vm_waiter_start(call, vm, &until_started, UINT64_MAX);
-    }
 }
 
 /* Stop and wait. */
@@ -301,7 +326,9 @@ static void answer_record(struct rpc_call *call, struct vm *vm)
     rpc_call_answer(call, record_json(vm));
 }
 
-static const struct vm_waiter_kind until_ended = { has_ended, answer_record };
+/* A stop asks something of the worker, a wait nothing. */
+static const struct vm_waiter_kind until_stopped = { has_ended, answer_record, true };
+static const struct vm_waiter_kind until_ended = { has_ended, answer_record, false };
 
 struct stop_params {
     struct vm *vm;
@@ -320,7 +347,7 @@ void method_vm_stop(struct rpc_call *call, const void *context)
 
     vm_stop(params->vm, params->force ? GUEST_END_KILLED : GUEST_END_STOPPED,
             &call->peer->credentials);
-    vm_waiter_start(call, params->vm, &until_ended, UINT64_MAX);
+    vm_waiter_start(call, params->vm, &until_stopped, UINT64_MAX);
 }
 
 struct wait_params {
@@ -385,7 +412,7 @@ static void answer_resumed(struct rpc_call *call, struct vm *vm)
 
 void method_vm_pause(struct rpc_call *call, const void *context)
 {
-    static const struct vm_waiter_kind until_paused = { has_paused, answer_paused };
+    static const struct vm_waiter_kind until_paused = { has_paused, answer_paused, true };
     const struct vm_only_params *params = context;
     struct error err;
 
@@ -397,7 +424,7 @@ void method_vm_pause(struct rpc_call *call, const void *context)
 
 void method_vm_resume(struct rpc_call *call, const void *context)
 {
-    static const struct vm_waiter_kind until_resumed = { has_resumed, answer_resumed };
+    static const struct vm_waiter_kind until_resumed = { has_resumed, answer_resumed, true };
     const struct vm_only_params *params = context;
     struct error err;
 
@@ -439,11 +466,26 @@ void method_vm_get(struct rpc_call *call, const void *context)
     rpc_call_answer(call, record_json(params->vm));
 }
 
+static int has_times(const struct vm *vm)
+{
+    return vm_has_times(vm);
+}
+
+static void answer_stats(struct rpc_call *call, struct vm *vm)
+{
+    rpc_call_answer(call, stats_json(vm));
+}
+
+/* The CPU time is its worker's to measure. */
 void method_vm_stats(struct rpc_call *call, const void *context)
 {
+    static const struct vm_waiter_kind until_times = { has_times, answer_stats, true };
     const struct vm_only_params *params = context;
 
-    rpc_call_answer(call, stats_json(params->vm));
+    if (vm_want_times(params->vm))
+        vm_waiter_start(call, params->vm, &until_times, UINT64_MAX);
+    else
+        answer_stats(call, params->vm);
 }
 
 void method_vm_remove(struct rpc_call *call, const void *context)

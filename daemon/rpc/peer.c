@@ -79,9 +79,10 @@ void peer_notify_event(struct peer *peer, const char *method, struct json_object
         peer_fail(peer);
 }
 
-bool peer_is_drained(const struct peer *peer)
+bool peer_is_drained(const struct peer *peer, bool of_calls)
 {
-    return connection_queued(&peer->connection) == 0 && peer->call_count == 0 && !peer->batch;
+    return connection_queued(&peer->connection) == 0 &&
+           (!of_calls || (peer->call_count == 0 && !peer->batch));
 }
 
 /* Calls. */
@@ -198,6 +199,50 @@ static bool on_work(void *context)
     return true;
 }
 
+/* Descriptors. */
+
+static void on_delivered(void *context, bool failed)
+{
+    struct peer *peer = context;
+
+    connection_received(&peer->connection, failed);
+}
+
+static int on_receive(void *context, int fd, uint64_t length, uint64_t until, struct delivery **ret)
+{
+    struct peer *peer = context;
+    struct error err;
+    int r = worker_pool_receive(registry_receivers(peer->context->registry), peer->credentials.uid,
+                                peer->number, fd, length, until, on_delivered, peer, ret, &err);
+
+    if (r < 0 && log_limit_allows(&peer->context->log_limit))
+        log_warning("%s, disconnecting a client (uid %" PRIu32 ", pid %" PRId32 ")", err.text,
+                    peer->credentials.uid, peer->credentials.pid);
+    return r;
+}
+
+static void on_forget(void *context, struct delivery *delivery, uint64_t until)
+{
+    const struct peer *peer = context;
+
+    delivery_forget(delivery, peer->number, until);
+}
+
+static void on_ignore(void *context, struct delivery *delivery)
+{
+    (void)context;
+    delivery_ignore(delivery);
+}
+
+int peer_supply(struct peer *peer, uint32_t source, int supply_fd, struct error *err)
+{
+    struct delivery *delivery = connection_delivery(&peer->connection);
+
+    if (!delivery)
+        return error_set(err, -EINVAL, "no descriptor came with the line");
+    return delivery_supply(delivery, peer->number, source, supply_fd, err);
+}
+
 /* Streams go on. */
 static void on_room(void *context)
 {
@@ -249,6 +294,9 @@ struct peer *peer_new(struct rpc_context *context, const struct peer_owner *owne
 {
     struct peer *peer = calloc(1, sizeof(*peer));
     const struct connection_owner connection_owner = {
+        .receive = on_receive,
+        .forget = on_forget,
+        .ignore = on_ignore,
         .work = on_work,
         .room = on_room,
         .deaf = on_deaf,
@@ -265,6 +313,7 @@ struct peer *peer_new(struct rpc_context *context, const struct peer_owner *owne
     list_init(&peer->link);
     peer->context = context;
     peer->owner = owner;
+    peer->number = context->next_peer++;
     peer->next_subscription = 1;
     list_init(&peer->calls);
     list_init(&peer->subscriptions);

@@ -74,6 +74,7 @@ struct peer {
     struct rpc_context *context;
     const struct peer_owner *owner;
     struct vm_peer credentials;
+    uint64_t number; /* unique among peers */
     struct connection connection;
     struct rpc_batch *batch; /* some of its requests have not been made yet; or NULL */
     size_t batched;          /* bytes of answers that wait for the rest of their batch */
@@ -93,8 +94,8 @@ void peer_free(struct peer *peer);
 /* Drops the client: calls, subscriptions and what is queued. */
 void peer_close(struct peer *peer);
 
-/* Whether all that the client is to be told, save by subscriptions, is on its way. */
-bool peer_is_drained(const struct peer *peer);
+/* Whether all that the client was told is on its way; of_calls: and no answer is owed to it. */
+bool peer_is_drained(const struct peer *peer, bool of_calls);
 
 /* There is no memory for what the client is to be told: it is dropped, in the next turn of the
  * loop, with a line in the log. Better a client that knows it has missed something than one that
@@ -109,6 +110,10 @@ void peer_notify(struct peer *peer, const char *method, struct json_object *para
 
 /* The same, of an event: see connection_send_event(). */
 void peer_notify_event(struct peer *peer, const char *method, struct json_object *params);
+
+/* Has the next descriptor that came with the line in work sent by supply_fd, as that source of a
+ * VM. Errors: -EINVAL (none came), -EAGAIN (what received it is gone). */
+int peer_supply(struct peer *peer, uint32_t source, int supply_fd, struct error *err);
 
 /* The client waits for an answer, and does not any more. */
 void peer_add_call(struct peer *peer, struct peer_call *call);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <json-c/json.h>
 
@@ -53,14 +54,18 @@ static struct json_object *peer_json(const struct vm_peer *peer)
     return object;
 }
 
+/* The names come from a file that a worker writes: texts they are (shared/vm_file.h), but of
+ * whatever bytes. */
 static struct json_object *registers_json(const struct register_dump *dump)
 {
     struct json_object *object = json_object_new_object();
-    char value[24];
+    char name[REGISTER_NAME_SIZE], value[24];
 
     for (uint64_t i = 0; i < dump->count; i++) {
+        memcpy(name, dump->rows[i].name, sizeof(name));
+        utf8_repair(name);
         snprintf(value, sizeof(value), "0x%" PRIx64, dump->rows[i].value);
-        add_text(&object, dump->rows[i].name, value);
+        json_add_named_text(&object, name, value);
     }
     return object;
 }
@@ -120,13 +125,11 @@ static struct json_object *output_json(const struct vm *vm)
 
 static struct json_object *input_json(const struct vm *vm)
 {
-    const struct input_queue *queue = vm_input_queue(vm);
     struct json_object *object = json_object_new_object();
-    bool ended = vm_has_ended(vm) || (queue && input_queue_is_closed(queue));
 
-    json_add_unsigned(&object, "queued", queue ? input_queue_length(queue) : 0);
+    json_add_unsigned(&object, "queued", vm_input_waiting(vm));
     json_add_unsigned(&object, "capacity", INPUT_QUEUE_CAPACITY);
-    json_add_boolean(&object, "ended", ended);
+    json_add_boolean(&object, "ended", vm_input_has_ended(vm));
     return object;
 }
 
@@ -155,19 +158,20 @@ static void add_notes(struct json_object **object, const struct vm *vm)
 {
     const struct vm_file *file = vm_file(vm);
     char ring_note[NOTE_TEXT_SIZE] = "";
+    struct register_dump stands;
 
     if (vm_record(vm)->machine.note[0])
         add_text(object, "note", vm_record(vm)->machine.note);
-    if (file)
+    if (file) {
         add_post(object, file->post);
-    if (file)
         vm_file_read_ring_note(file, ring_note);
+    }
     if (ring_note[0])
         add_text(object, "ring_end", ring_note);
-    if (vm_paused_at(vm)) {
+    if (vm_read_paused(vm, &stands)) {
         struct json_object *paused = json_object_new_object();
 
-        add_dump(&paused, vm_paused_at(vm));
+        add_dump(&paused, &stands);
         json_add(object, "paused", paused);
     }
 }

@@ -134,14 +134,14 @@ static void on_accept_again(evutil_socket_t fd, short what, void *context)
 }
 
 int rpc_server_init(struct rpc_server *server, struct event_base *base, int listen_fd,
-                    struct registry *registry, const struct kvm_host *host,
+                    struct registry *registry, struct closer *closer,
                     const struct vm_limits *vm_limits, const struct rpc_limits *limits)
 {
     *server = (struct rpc_server){
         .context = {
             .base = base,
             .registry = registry,
-            .host = host,
+            .closer = closer,
             .vm_limits = vm_limits,
             .limits = limits,
             .log_limit = { .burst = 10 },
@@ -165,11 +165,9 @@ int rpc_server_init(struct rpc_server *server, struct event_base *base, int list
         base, on_accept, server, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
     server->accept_again = event_new(base, -1, 0, on_accept_again, server);
     server->reap = event_new(base, -1, 0, on_reap, server);
-    if (closer_new(&server->context.closer) < 0)
-        server->context.closer = NULL;
     if (!server->listener)
         close(listen_fd);
-    if (!server->listener || !server->accept_again || !server->reap || !server->context.closer) {
+    if (!server->listener || !server->accept_again || !server->reap) {
         rpc_server_deinit(server);
         return -ENOMEM;
     }
@@ -199,10 +197,10 @@ bool rpc_server_end_subscriptions(struct rpc_server *server, enum subscription_r
     return any;
 }
 
-int rpc_server_is_drained(const struct rpc_server *server)
+int rpc_server_is_drained(const struct rpc_server *server, bool of_calls)
 {
     LIST_FOR_EACH(&server->peers, link)
-        if (!peer_is_drained(LIST_ENTRY(link, struct peer, link)))
+        if (!peer_is_drained(LIST_ENTRY(link, struct peer, link), of_calls))
             return 0;
     return 1;
 }
@@ -221,6 +219,5 @@ void rpc_server_deinit(struct rpc_server *server)
         event_free(server->accept_again);
     if (server->reap)
         event_free(server->reap);
-    closer_free(server->context.closer);
     *server = (struct rpc_server){ 0 };
 }

@@ -30,7 +30,7 @@ struct rpc_server {
  * Errors: -ENOMEM.
  */
 int rpc_server_init(struct rpc_server *server, struct event_base *base, int listen_fd,
-                    struct registry *registry, const struct kvm_host *host,
+                    struct registry *registry, struct closer *closer,
                     const struct vm_limits *vm_limits, const struct rpc_limits *limits);
 
 /* Stops accepting; connections go on. */
@@ -43,8 +43,8 @@ int rpc_server_has_waiting(const struct rpc_server *server);
  * any. What was queued for a client before goes first. */
 bool rpc_server_end_subscriptions(struct rpc_server *server, enum subscription_reason reason);
 
-/* Whether all that clients are to be told is on its way: no answer or notification is queued. */
-int rpc_server_is_drained(const struct rpc_server *server);
+/* Whether all that clients were told is on its way; of_calls: and no answer is owed to anybody. */
+int rpc_server_is_drained(const struct rpc_server *server, bool of_calls);
 
 /* Closes all connections. A server that was never initialised but is all zeros is fine. */
 void rpc_server_deinit(struct rpc_server *server);

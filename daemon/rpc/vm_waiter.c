@@ -29,6 +29,19 @@ static void release(struct vm_waiter *waiter)
     free(waiter);
 }
 
+static void fail_silent(struct rpc_call *call, const struct vm *vm)
+{
+    rpc_call_fail(
+        call, RPC_WORKER_SILENT,
+        "what runs VM '%s' does not answer; what was asked of it is done if it does again",
+        vm_name(vm));
+}
+
+static bool waits_for_silence(const struct vm_waiter_kind *kind, const struct vm *vm)
+{
+    return kind->asks_worker && vm_is_silent(vm);
+}
+
 static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned notice)
 {
     struct vm_waiter *waiter = LIST_ENTRY(observer, struct vm_waiter, observer);
@@ -36,10 +49,13 @@ static void on_notice(struct vm_observer *observer, struct vm *vm, unsigned noti
     struct rpc_call *call = waiter->call;
 
     (void)notice;
-    if (!kind->is_due(vm))
+    if (!kind->is_due(vm) && !waits_for_silence(kind, vm))
         return;
     release(waiter);
-    kind->answer(call, vm);
+    if (kind->is_due(vm))
+        kind->answer(call, vm);
+    else
+        fail_silent(call, vm);
     vm_unref(vm);
 }
 
@@ -93,6 +109,10 @@ void vm_waiter_start(struct rpc_call *call, struct vm *vm, const struct vm_waite
 
     if (kind->is_due(vm)) {
         kind->answer(call, vm);
+        return;
+    }
+    if (waits_for_silence(kind, vm)) {
+        fail_silent(call, vm);
         return;
     }
     if (rpc_call_is_unheard(call)) {

@@ -14,6 +14,7 @@ static const char *const reasons[] = {
     [GUEST_END_SHUTDOWN] = "shutdown",
     [GUEST_END_ERROR] = "error",
     [GUEST_END_DAEMON_LOST] = "daemon-lost",
+    [GUEST_END_WORKER_LOST] = "worker-lost",
 };
 
 static_assert(sizeof(reasons) / sizeof(reasons[0]) == GUEST_END_COUNT, "a word for each reason");

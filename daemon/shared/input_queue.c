@@ -1,39 +1,83 @@
 #include "shared/input_queue.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
 
 struct input_queue {
-    _Atomic size_t put;   /* bytes ever; the loop writes it */
-    _Atomic size_t taken; /* bytes ever; the VM's thread writes it */
-    _Atomic bool closed;
+    _Atomic uint64_t put;   /* bytes ever; the loop writes it, or who moves a queue to this one */
+    _Atomic uint64_t taken; /* bytes ever; the VM's thread writes it */
+    _Atomic uint32_t closed;
+    _Atomic uint32_t awaits_move;
+    unsigned char reserved[40];
     unsigned char bytes[INPUT_QUEUE_CAPACITY];
 };
 
-struct input_queue *input_queue_new(void)
+/* As of the slot page: nobody takes it away under the other's feet. */
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+
+int input_queue_new(struct input_queue **ret, int *ret_fd)
 {
-    return calloc(1, sizeof(struct input_queue));
+    _cleanup_close_ int fd = memfd_create("vmmd-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int r;
+
+    if (fd < 0 || ftruncate(fd, sizeof(**ret)) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+        return -errno;
+    r = input_queue_map(fd, ret);
+    if (r < 0)
+        return r;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int input_queue_map(int fd, struct input_queue **ret)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    struct stat st;
+    void *map;
+
+    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(fd, &st) < 0 ||
+        (size_t)st.st_size < sizeof(**ret))
+        return -EBADMSG;
+    map = mmap(NULL, sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        return -errno;
+    *ret = map;
+    return 0;
 }
 
 void input_queue_free(struct input_queue *queue)
 {
-    free(queue);
+    if (queue)
+        munmap(queue, sizeof(*queue));
 }
 
 /* The bytes of the queue from a position on that lie in one piece. */
-static size_t straight(size_t position, size_t size)
+static size_t straight(uint64_t position, size_t size)
 {
     size_t rest = INPUT_QUEUE_CAPACITY - position % INPUT_QUEUE_CAPACITY;
 
     return size < rest ? size : rest;
 }
 
+/* Bytes between the counters; as many as there can be, where they make no sense. */
+static size_t waiting(uint64_t put, uint64_t taken)
+{
+    return put - taken < INPUT_QUEUE_CAPACITY ? (size_t)(put - taken) : INPUT_QUEUE_CAPACITY;
+}
+
 size_t input_queue_put(struct input_queue *queue, const void *data, size_t size)
 {
-    size_t put = atomic_load_explicit(&queue->put, memory_order_relaxed);
-    size_t room =
-        INPUT_QUEUE_CAPACITY - (put - atomic_load_explicit(&queue->taken, memory_order_acquire));
+    uint64_t put = atomic_load_explicit(&queue->put, memory_order_relaxed);
+    uint64_t taken = atomic_load_explicit(&queue->taken, memory_order_acquire);
+    size_t room = input_queue_is_ready(queue) ? INPUT_QUEUE_CAPACITY - waiting(put, taken) : 0;
     size_t n = size < room ? size : room, first = straight(put, n);
 
     memcpy(queue->bytes + put % INPUT_QUEUE_CAPACITY, data, first);
@@ -45,29 +89,36 @@ size_t input_queue_put(struct input_queue *queue, const void *data, size_t size)
 
 void input_queue_close(struct input_queue *queue)
 {
-    atomic_store(&queue->closed, true);
+    atomic_store(&queue->closed, 1);
 }
 
 size_t input_queue_length(const struct input_queue *queue)
 {
-    size_t taken = atomic_load(&queue->taken); /* first: it never passes `put` */
+    uint64_t taken = atomic_load(&queue->taken); /* first: it never passes `put` */
 
-    return atomic_load(&queue->put) - taken;
+    return waiting(atomic_load(&queue->put), taken);
 }
 
 bool input_queue_is_closed(const struct input_queue *queue)
 {
-    return atomic_load(&queue->closed);
+    return atomic_load(&queue->closed) != 0;
+}
+
+/* The copy, and zeros in its place. */
+static void take_piece(unsigned char *from, void *to, size_t size)
+{
+    memcpy(to, from, size);
+    memset(from, 0, size);
 }
 
 size_t input_queue_take(struct input_queue *queue, void *data, size_t size)
 {
-    size_t taken = atomic_load_explicit(&queue->taken, memory_order_relaxed);
-    size_t there = atomic_load(&queue->put) - taken;
+    uint64_t taken = atomic_load_explicit(&queue->taken, memory_order_relaxed);
+    size_t there = waiting(atomic_load(&queue->put), taken);
     size_t n = size < there ? size : there, first = straight(taken, n);
 
-    memcpy(data, queue->bytes + taken % INPUT_QUEUE_CAPACITY, first);
-    memcpy((unsigned char *)data + first, queue->bytes, n - first);
+    take_piece(queue->bytes + taken % INPUT_QUEUE_CAPACITY, data, first);
+    take_piece(queue->bytes, (unsigned char *)data + first, n - first);
     /* seq_cst: pairs with a loop that says it waits for room and then looks again */
     atomic_store(&queue->taken, taken + n);
     return n;
@@ -76,4 +127,26 @@ size_t input_queue_take(struct input_queue *queue, void *data, size_t size)
 bool input_queue_is_at_end(const struct input_queue *queue)
 {
     return input_queue_is_closed(queue) && input_queue_length(queue) == 0;
+}
+
+void input_queue_await_move(struct input_queue *queue)
+{
+    atomic_store(&queue->awaits_move, 1);
+}
+
+bool input_queue_is_ready(const struct input_queue *queue)
+{
+    return atomic_load(&queue->awaits_move) == 0;
+}
+
+void input_queue_move(struct input_queue *from, struct input_queue *to)
+{
+    if (from) {
+        size_t n = input_queue_take(from, to->bytes, INPUT_QUEUE_CAPACITY);
+
+        atomic_store(&to->put, n);
+        if (input_queue_is_closed(from))
+            input_queue_close(to);
+    }
+    atomic_store(&to->awaits_move, 0);
 }

@@ -43,7 +43,7 @@ static const struct vm_file_section layout_2[] = {
     { .tag = VM_FILE_RING_STATE, .offset = 16, .size = sizeof(struct output_ring_state) },
     { .tag = VM_FILE_RING_NOTE, .offset = 48, .size = sizeof(struct note) },
     { .tag = VM_FILE_POST, .offset = 240, .size = sizeof(struct post_codes) },
-    { .tag = VM_FILE_RECORD, .offset = 248, .size = sizeof(struct vm_record) },
+    { .tag = VM_FILE_RECORD, .offset = 248, .size = 1840 },
     { .tag = VM_FILE_STATS, .offset = 4096, .size = sizeof(struct exit_stats) },
     { .tag = VM_FILE_RING, .offset = 8192, .size = RING_SIZE_MAX },
 };
@@ -275,6 +275,7 @@ static bool record_is_sound(const struct vm_record *record, uint64_t id)
            is_terminated(machine->machine, sizeof(machine->machine)) &&
            is_terminated(machine->note, sizeof(machine->note)) &&
            is_terminated(record->end.message, sizeof(record->end.message)) &&
+           is_terminated(record->start_about, sizeof(record->start_about)) &&
            dump_is_sound(&record->end.registers);
 }
 

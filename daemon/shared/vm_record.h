@@ -46,9 +46,11 @@ struct vm_record {
     struct vm_peer owner;
     struct vm_peer stopped_by; /* with reasons stopped and killed */
     struct guest_end end;
+    int32_t start_error;  /* negative errno: the guest never ran; 0: it did, or has not yet */
+    char start_about[20]; /* the parameter of the start that is to blame for it; "": none */
 };
 
 static_assert(
     sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 3 * 8 + 168) + 6 * 8 + 2 * 12 +
-                                    (8 + 384) + sizeof(struct register_dump),
+                                    (8 + 384) + sizeof(struct register_dump) + 24,
     "layout of state files: new fields come at the end, and change VM_FILE_RECORD's size");

@@ -4,27 +4,32 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     THREADS_MAX = 8,
     FULL = 256, /* descriptors that wait */
     STACK_SIZE = 64 * 1024,
+    IDLE_SECONDS = 1,
 };
 
 struct closer {
     pthread_mutex_t lock;
+    pthread_cond_t added;      /* or freed */
     pthread_attr_t attributes; /* [const] detached, a small stack */
     int *fds;                  /* [lock] to be closed */
     size_t count, capacity;    /* [lock] */
     unsigned threads;          /* [lock] */
     unsigned closing;          /* [lock] of them, inside close(2): held up, maybe */
+    unsigned idle;             /* [lock] of them, waiting for more */
     bool freed;                /* [lock] by its owner: the last thread frees it */
 };
 
 static void destroy(struct closer *closer)
 {
     pthread_attr_destroy(&closer->attributes);
+    pthread_cond_destroy(&closer->added);
     pthread_mutex_destroy(&closer->lock);
     free(closer->fds);
     free(closer);
@@ -39,13 +44,31 @@ static void provide_thread(struct closer *closer)
     sigset_t all, old;
     pthread_t thread;
 
-    if (closer->count == 0 || closer->closing < closer->threads || closer->threads == THREADS_MAX)
+    if (closer->count == 0 || closer->closing < closer->threads || closer->threads == THREADS_MAX) {
+        if (closer->idle > 0)
+            pthread_cond_signal(&closer->added);
         return;
+    }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     if (pthread_create(&thread, &closer->attributes, closer_main, closer) == 0)
         closer->threads++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* [lock] held. Whether there is something to close, after a while if need be. */
+static bool wait_for_more(struct closer *closer)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_SECONDS;
+    closer->idle++;
+    while (closer->count == 0 && !closer->freed &&
+           pthread_cond_timedwait(&closer->added, &closer->lock, &until) == 0)
+        ;
+    closer->idle--;
+    return closer->count > 0;
 }
 
 static void *closer_main(void *argument)
@@ -54,7 +77,7 @@ static void *closer_main(void *argument)
     bool last;
 
     pthread_mutex_lock(&closer->lock);
-    while (closer->count > 0) {
+    while (closer->count > 0 || wait_for_more(closer)) {
         int fd = closer->fds[--closer->count];
 
         closer->closing++;
@@ -74,10 +97,15 @@ static void *closer_main(void *argument)
 int closer_new(struct closer **ret)
 {
     struct closer *closer = calloc(1, sizeof(*closer));
+    pthread_condattr_t clock;
 
     if (!closer)
         return -ENOMEM;
     pthread_mutex_init(&closer->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&closer->added, &clock);
+    pthread_condattr_destroy(&clock);
     pthread_attr_init(&closer->attributes);
     pthread_attr_setdetachstate(&closer->attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&closer->attributes, STACK_SIZE);
@@ -93,6 +121,7 @@ void closer_free(struct closer *closer)
         return;
     pthread_mutex_lock(&closer->lock);
     closer->freed = true;
+    pthread_cond_broadcast(&closer->added);
     last = closer->threads == 0;
     pthread_mutex_unlock(&closer->lock);
     if (last)

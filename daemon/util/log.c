@@ -12,7 +12,8 @@
 #include "util/clock.h"
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
-static _Atomic(log_sink_fn) sink = log_to_stderr;
+static log_sink_fn sink = log_to_stderr;
+static void *sink_context;
 
 static const struct level_row {
     enum log_level level;
@@ -26,14 +27,20 @@ static const struct level_row {
 
 enum { LEVEL_COUNT = sizeof(levels) / sizeof(levels[0]) };
 
-void log_set_sink(log_sink_fn fn)
+void log_set_sink(log_sink_fn fn, void *context)
 {
     sink = fn;
+    sink_context = context;
 }
 
 void log_set_level(enum log_level level)
 {
     max_level = (int)level;
+}
+
+enum log_level log_get_level(void)
+{
+    return (enum log_level)max_level;
 }
 
 int log_level_from_string(const char *text, enum log_level *ret)
@@ -59,13 +66,14 @@ const char *log_level_to_string(enum log_level level)
  * nobody reads, the line is dropped: the loop must not wait. (A pipe that poll(2) calls writable
  * has room for PIPE_BUF bytes, more than a line.)
  */
-void log_to_stderr(const struct log_entry *entry)
+void log_to_stderr(void *context, const struct log_entry *entry)
 {
     struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
     char line[LOG_LINE_SIZE + 32];
     int n = snprintf(line, sizeof(line), "vmmd: %s: %s\n", log_level_to_string(entry->level),
                      entry->message);
 
+    (void)context;
     if (poll(&pollfd, 1, 0) == 1 && pollfd.revents & POLLOUT &&
         write(STDERR_FILENO, line, (size_t)n) < 0)
         return; /* there is nowhere left to say so */
@@ -74,7 +82,7 @@ void log_to_stderr(const struct log_entry *entry)
 void log_entry(const struct log_entry *entry)
 {
     if ((int)entry->level <= max_level)
-        sink(entry);
+        sink(sink_context, entry);
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -87,7 +95,7 @@ void log_line(enum log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    sink(&(struct log_entry){ .level = level, .message = message });
+    sink(sink_context, &(struct log_entry){ .level = level, .message = message });
 }
 
 void log_vm_line(enum log_level level, uint64_t vm_id, const char *vm_name, const char *format, ...)
@@ -102,8 +110,9 @@ void log_vm_line(enum log_level level, uint64_t vm_id, const char *vm_name, cons
     va_start(args, format);
     vsnprintf(message + used, sizeof(message) - (size_t)used, format, args);
     va_end(args);
-    sink(&(struct log_entry){
-        .level = level, .message = message, .vm_id = vm_id, .vm_name = vm_name });
+    sink(sink_context,
+         &(struct log_entry){
+             .level = level, .message = message, .vm_id = vm_id, .vm_name = vm_name });
 }
 
 int log_limit_allows(struct log_limit *limit)

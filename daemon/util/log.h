@@ -25,15 +25,17 @@ struct log_entry {
 };
 
 /* Where lines go. Any thread calls it, several at once; it never waits. */
-typedef void (*log_sink_fn)(const struct log_entry *entry);
+typedef void (*log_sink_fn)(void *context, const struct log_entry *entry);
 
-/* The sink to begin with. */
-void log_to_stderr(const struct log_entry *entry);
+/* The sink to begin with; context: NULL. */
+void log_to_stderr(void *context, const struct log_entry *entry);
 
-void log_set_sink(log_sink_fn fn);
+/* context must outlive the process. Main, before there are threads. */
+void log_set_sink(log_sink_fn fn, void *context);
 
 /* Lines less urgent than this are dropped. */
 void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
 
 /* "error", "warning", "info", "debug"; -EINVAL for any other text. */
 int log_level_from_string(const char *text, enum log_level *ret);

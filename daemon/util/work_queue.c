@@ -4,7 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct work_queue {
     pthread_t thread;
@@ -13,6 +16,8 @@ struct work_queue {
     struct work_item *first; /* [lock] */
     struct work_item **last; /* [lock] where the next item is hooked in */
     bool ending;             /* [lock] */
+    struct work_item *done;  /* [lock] a stack: the last that was done is the first */
+    int done_fd;             /* [const] */
 };
 
 /* The next item, waiting for it; NULL once the queue is ending and nothing is left. */
@@ -33,14 +38,62 @@ static struct work_item *next_item(struct work_queue *queue)
     return item;
 }
 
+static void hand_back(struct work_queue *queue, struct work_item *item)
+{
+    const uint64_t one = 1;
+
+    pthread_mutex_lock(&queue->lock);
+    item->next = queue->done;
+    queue->done = item;
+    pthread_mutex_unlock(&queue->lock);
+    if (write(queue->done_fd, &one, sizeof(one)) < 0)
+        return; /* a full counter is readable, too */
+}
+
 static void *work_queue_main(void *argument)
 {
     struct work_queue *queue = argument;
     struct work_item *item;
 
-    while ((item = next_item(queue)))
+    while ((item = next_item(queue))) {
+        bool finishes = item->done != NULL; /* or it may be gone after fn */
+
         item->fn(item->argument);
+        if (finishes)
+            hand_back(queue, item);
+    }
     return NULL;
+}
+
+int work_queue_fd(const struct work_queue *queue)
+{
+    return queue->done_fd;
+}
+
+void work_queue_finish(struct work_queue *queue)
+{
+    struct work_item *stack, *items = NULL;
+    uint64_t count;
+
+    if (read(queue->done_fd, &count, sizeof(count)) < 0)
+        return; /* EAGAIN: another turn took them */
+    pthread_mutex_lock(&queue->lock);
+    stack = queue->done;
+    queue->done = NULL;
+    pthread_mutex_unlock(&queue->lock);
+    while (stack) { /* turned round: in the order in which they were done */
+        struct work_item *next = stack->next;
+
+        stack->next = items;
+        items = stack;
+        stack = next;
+    }
+    while (items) {
+        struct work_item *next = items->next;
+
+        items->done(items->argument);
+        items = next;
+    }
 }
 
 int work_queue_new(struct work_queue **ret)
@@ -51,6 +104,12 @@ int work_queue_new(struct work_queue **ret)
 
     if (!queue)
         return -ENOMEM;
+    queue->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (queue->done_fd < 0) {
+        r = -errno;
+        free(queue);
+        return r;
+    }
     queue->last = &queue->first;
     pthread_mutex_init(&queue->lock, NULL);
     pthread_cond_init(&queue->changed, NULL);
@@ -60,6 +119,7 @@ int work_queue_new(struct work_queue **ret)
     r = pthread_create(&queue->thread, NULL, work_queue_main, queue);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (r != 0) {
+        close(queue->done_fd);
         free(queue);
         return -r;
     }
@@ -77,6 +137,8 @@ void work_queue_free(struct work_queue *queue)
     pthread_mutex_unlock(&queue->lock);
 
     pthread_join(queue->thread, NULL);
+    work_queue_finish(queue);
+    close(queue->done_fd);
     pthread_cond_destroy(&queue->changed);
     pthread_mutex_destroy(&queue->lock);
     free(queue);

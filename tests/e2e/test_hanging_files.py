@@ -96,21 +96,10 @@ SITUATIONS = {
 }
 
 
-def case(name: str, count: int, is_broken: bool) -> object:
-    """To fail takes its time: broken ones are tried once, where not everything is slow."""
-    broken = pytest.mark.xfail(
-        strict=True,
-        run=count == 1 and SCALE == 1,
-        reason="vmmd touches clients' files within its one process",
-    )
-    marks = [broken] if is_broken else []
-    return pytest.param(SITUATIONS[name], count, id=f"{name}-{count}", marks=marks)
-
-
-def situations(with_a_vm: bool = False, broken: str = "") -> pytest.MarkDecorator:
-    """Each of them once, and many times at once; those that are broken as yet by their names."""
+def situations(with_a_vm: bool = False) -> pytest.MarkDecorator:
+    """Each of them once, and many times at once."""
     cases = [
-        case(name, count, is_broken=name in broken.split())
+        pytest.param(situation, count, id=f"{name}-{count}")
         for name, situation in SITUATIONS.items()
         for count in (1, 64)
         if situation.starts or not with_a_vm
@@ -206,7 +195,7 @@ def test_others_are_served_meanwhile(hung: list[Connection], daemon: Daemon, fol
         assert time.monotonic() < begin + SCALE
 
 
-@situations(with_a_vm=True, broken="open read flush")
+@situations(with_a_vm=True)
 def test_forced_stop_ends_the_vm(hung: list[Connection], daemon: Daemon) -> None:
     with daemon.connect() as rpc:
         eventually(lambda: len(rpc.call("vm.list")) == len(hung), "its VM, or many")
@@ -219,7 +208,7 @@ def test_forced_stop_ends_the_vm(hung: list[Connection], daemon: Daemon) -> None
         assert rpc.call("vm.list") == []
 
 
-@situations(broken="open read flush flush-unasked flush-refused")
+@situations()
 def test_sigterm_ends_the_daemon(hung: list[Connection], daemon: Daemon) -> None:
     daemon.signal(signal.SIGTERM)
     assert daemon.wait_end(5) == 0
@@ -234,7 +223,7 @@ def is_unlocked(path: Path) -> bool:
     return True
 
 
-@situations(broken="open read flush flush-unasked flush-refused")
+@situations()
 def test_next_daemon_starts_after_sigkill(
     hung: list[Connection], daemon: Daemon, new_daemon: Callable[..., Daemon]
 ) -> None:

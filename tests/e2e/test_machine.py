@@ -724,19 +724,19 @@ def test_paused_vm_that_is_stopped_was_paused_to_its_end(rpc: Connection) -> Non
     assert record["paused_ns"] >= 190e6
 
 
-def test_vm_that_was_paused_when_the_daemon_died_is_lost(daemon: Daemon) -> None:
+def test_vm_that_is_paused_when_the_daemon_dies_stays_so(daemon: Daemon) -> None:
     with daemon.connect() as rpc:
         vm = rpc.start(stream_of(100, then=SPIN))
         stream = rpc.attach(vm)
         stream.read_until(lambda: len(stream.data) == 100)
-        pause(rpc, vm)
+        stands = pause(rpc, vm)["paused"]
     daemon.kill()
     daemon.start()
     with daemon.connect() as rpc:
         record = rpc.get(vm)
-        assert (record["state"], record["exit"]["reason"]) == ("lost", "daemon-lost")
-        assert "paused" in record["exit"]["message"] and "paused" not in record
+        assert (record["state"], record["paused"]) == ("paused", stands)
         assert rpc.output(vm) == stream_bytes(0, 100)
+        assert rpc.call("vm.resume", {"vm": vm})["state"] == "running"
 
 
 def test_daemon_ends_with_paused_vms(daemon: Daemon) -> None:

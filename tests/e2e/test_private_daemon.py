@@ -114,13 +114,17 @@ def test_next_client_starts_another_after_a_crash(private: Private) -> None:
 def test_client_that_was_attached_starts_another_after_a_crash(
     private: Private, folder: Path
 ) -> None:
+    """Which takes up the VM."""
     (folder / "image").write_bytes(PRINT_THEN_SPIN)
     with private.vmmctl.popen("run", folder / "image") as client:
         assert client.stdout.read(2) == b"AB"
         private.end(signal.SIGKILL)
+        eventually(private.socket_is_open, "another daemon")
+        stopped = private.vmmctl("stop", 1)
+        assert stopped.returncode == 0, stopped
         _, stderr = client.communicate(timeout=60)
-    assert client.returncode == 125 and b"connected again" in stderr, stderr
-    assert b"VM 'vm1' (1) ended: daemon-lost" in stderr
+    assert client.returncode == 130 and b"connected again" in stderr, stderr
+    assert b"VM 'vm1' (1) ended: stopped" in stderr
 
 
 def test_racing_clients_that_come_back_start_one_daemon(private: Private) -> None:

@@ -13,8 +13,9 @@ FIRST_STEP = 16384  # bytes of the ring that are reserved before the VM starts
 
 
 def limit_files(daemon: Daemon, size: int) -> None:
-    """No file of the daemon's may grow beyond size: to it, a disk that is full."""
-    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    """No file of the daemon's and its workers' may grow beyond size: to them, a disk that is full."""
+    for pid in daemon.pids():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def test_ring_keeps_the_size_it_has_where_the_disk_is_full(

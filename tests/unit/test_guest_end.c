@@ -43,9 +43,9 @@ static void sentence_too_long_is_cut_and_terminated(void **state)
 /* The words of design and openrpc.json; test_methods holds the latter against them. */
 static void every_reason_has_the_word_of_the_wire(void **state)
 {
-    static const char *const words[] = { "none",     "halted", "guest-exit",
-                                         "stopped",  "killed", "timeout",
-                                         "shutdown", "error",  "daemon-lost" };
+    static const char *const words[] = { "none",        "halted",     "guest-exit", "stopped",
+                                         "killed",      "timeout",    "shutdown",   "error",
+                                         "daemon-lost", "worker-lost" };
 
     (void)state;
     assert_int_equal(sizeof(words) / sizeof(words[0]), GUEST_END_COUNT);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/input_queue.h"
 
@@ -37,9 +38,11 @@ static size_t take(struct input_queue *queue, size_t from, size_t size)
 
 static struct input_queue *new_queue(void)
 {
-    struct input_queue *queue = input_queue_new();
+    struct input_queue *queue;
+    int fd;
 
-    assert_non_null(queue);
+    assert_int_equal(input_queue_new(&queue, &fd), 0);
+    close(fd);
     return queue;
 }
 

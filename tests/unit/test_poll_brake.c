@@ -1,6 +1,6 @@
 #include "unit_test.h"
 
-#include "vm/poll_brake.h"
+#include "worker/poll_brake.h"
 
 #define US INT64_C(1000)
 #define MS (1000 * US)

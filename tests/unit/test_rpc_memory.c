@@ -64,7 +64,6 @@ static void leave_vm(struct world *world)
     struct guest_end *end = &record.end;
     struct vm_file *file;
     struct error err;
-    int fd;
 
     snprintf(record.machine.note, sizeof(record.machine.note), "taken as flat");
     record.created_ns = record.started_ns = record.ended_ns = 1;
@@ -72,9 +71,7 @@ static void leave_vm(struct world *world)
     register_dump_add(&end->registers, "rip", 0x1000);
     end->registers.code_size = 2;
     end->registers.code_bits = 16;
-    fd = vm_file_make(world->directory.fd, record.id);
-    assert_true(fd >= 0);
-    assert_int_equal(vm_file_fill(fd, &record, 4096, &file, &err), 0);
+    assert_int_equal(vm_file_create(world->directory.fd, &record, 4096, &file, &err), 0);
     output_ring_append(&file->ring, "left \xc3\xa9", 7);
     exit_stats_count_exit(file->stats, 2);
     exit_stats_count_io(file->stats, IO_SPACE_PORT, IO_OUT, 0x3f8, true);
@@ -82,9 +79,9 @@ static void leave_vm(struct world *world)
     counter_add(&file->stats->io_without_row, 1);
     counter_add(&file->stats->hypercalls[1], 1);
     counter_add(&file->stats->unknown_hypercalls, 1);
-    post_code_set(&file->post->port_80, 1);
-    note_set(file->ring_note, "no ring");
-    atomic_store(file->state, (uint32_t)VM_EXITED);
+    post_code_set(&file->header->post.port_80, 1);
+    note_set(&file->header->ring_note, "no ring");
+    atomic_store(&file->header->state, (uint32_t)VM_EXITED);
     vm_file_free(file);
 }
 

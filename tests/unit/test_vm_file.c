@@ -480,6 +480,7 @@ static void record_with_a_field_that_cannot_be_is_refused(void **state)
         FIELD(end.registers.count),
         FIELD(end.registers.rows[0].name),
         FIELD(end.registers.code_size),
+        FIELD(start_about),
     };
 #undef FIELD
     struct vm_file *file = create(state, 7, CAPACITY);
@@ -636,7 +637,7 @@ static void file_of_layout_2_is_read(void **state)
     assert_int_equal(pwrite(fd, &layout, 4, 8), 4);
     assert_int_equal(pwrite(fd, &exited, 4, 12), 4);
     assert_int_equal(pwrite(fd, &ring, sizeof(ring), 16), sizeof(ring));
-    assert_int_equal(pwrite(fd, &record, sizeof(record), 248), sizeof(record));
+    assert_int_equal(pwrite(fd, &record, 1840, 248), 1840);
     assert_int_equal(pwrite(fd, "\0\1\2", 3, VM_FILE_RING_OFFSET), 3);
 
     file = reopen(state, 7);

@@ -11,7 +11,7 @@ import pytest
 
 from harness.notify import NotifySocket
 from harness.rpc import Connection
-from harness.settings import STRICT, VMMD
+from harness.settings import GUESTS, STRICT, VMMD
 from harness.waiting import Deadline
 
 STOP_SECONDS = 5  # within which SIGTERM ends vmmd
@@ -53,9 +53,14 @@ def clean_environment() -> dict[str, str]:
 
 class Daemon:
     def __init__(
-        self, folder: Path, options: Sequence[str] = (), socket: Path | None = None
+        self,
+        folder: Path,
+        options: Sequence[str] = (),
+        socket: Path | None = None,
+        vmmd: Path = VMMD,
     ) -> None:
         self.folder = folder
+        self.vmmd = vmmd
         self.socket = socket or folder / "vmmd.sock"
         self.state_dir = folder / "state"
         self.config = folder / "vmmd.conf"
@@ -65,6 +70,7 @@ class Daemon:
         self.stderr: int | None = None  # a descriptor in place of the log
         self.expected_status = 0
         self._log_text = ""
+        self._has_served = False
         self.process: subprocess.Popen[bytes] | None = None
         self.notify: NotifySocket | None = None
         self.config.touch()
@@ -76,7 +82,7 @@ class Daemon:
 
     def command(self) -> list[str]:
         return [
-            *(str(VMMD), "--socket", str(self.socket), "--state-dir", str(self.state_dir)),
+            *(str(self.vmmd), "--socket", str(self.socket), "--state-dir", str(self.state_dir)),
             *("--config", str(self.config)),
             *self.options,
         ]
@@ -106,6 +112,7 @@ class Daemon:
         except TimeoutError as timeout:
             raise AssertionError(f"vmmd does not get ready: {self.log_text()}") from timeout
         finally:
+            self._has_served = True
             if keep_notify:
                 self.notify = notify
             else:
@@ -153,13 +160,23 @@ class Daemon:
         status = self.process.returncode
         assert status == self.expected_status, f"vmmd ended with status {status}: {text}"
 
+    def has_workers(self) -> bool:
+        """Whether workers are there that outlived their daemon, or did not end well themselves."""
+        return any((self.state_dir / "workers").glob("*.sock"))
+
     def finish(self) -> None:
-        """At the end of a test: vmmd must end well, whatever the test did to it."""
+        """At the end of a test: vmmd must end well, whatever the test did to it, and its workers."""
         try:
             if self.process and self.process.poll() is None:
                 self.stop()
             elif self.process:
                 self._check_end()
+            if not self._has_served:
+                return
+            if self.has_workers():  # the test killed the daemon: another one ends what it left
+                self.start()
+                self.stop()
+            assert not self.has_workers(), "workers are left"
         finally:
             self.log_text()
             if self.process and self.process.poll() is None:
@@ -170,17 +187,37 @@ class Daemon:
 
     # What the kernel knows of it.
 
+    def pids(self) -> list[int]:
+        """The daemon, and its workers."""
+        with self.connect() as rpc:
+            return [self.pid, *(worker["pid"] for worker in rpc.call("daemon.workers"))]
+
     def open_descriptors(self) -> int:
+        """The daemon's own."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def warm_up(self, rpc: Connection) -> None:
+        """Has a worker and a receiver come to be, which are kept for a while when all is over: what
+        descriptors the daemon has for them is not what a test counts."""
+        rpc.wait(rpc.start(GUESTS / "minimal.bin"))
+
+    def receiver_descriptors(self, rpc: Connection) -> int:
+        """Those of who receives what clients send."""
+        receivers = [w["pid"] for w in rpc.call("daemon.workers") if w["role"] == "receives"]
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in receivers)
 
     def resident_bytes(self, field: str = "VmRSS") -> int:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(re.search(rf"{field}:\s+(\d+) kB", status).group(1)) * 1024
 
+    def tasks(self) -> list[Path]:
+        """All threads of the daemon and its workers."""
+        return [task for pid in self.pids() for task in Path(f"/proc/{pid}/task").glob("*")]
+
     def cpu_seconds(self) -> float:
-        """What its threads have had of the CPUs, those that are there."""
+        """What its threads and its workers' have had of the CPUs, those that are there."""
         total = 0
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
+        for task in self.tasks():
             try:
                 total += int((task / "schedstat").read_text(encoding="ascii").split()[0])
             except FileNotFoundError:  # it has just ended
@@ -188,10 +225,10 @@ class Daemon:
         return total / 1e9
 
     def context_switches(self) -> int:
-        """How often its threads have gone to sleep, those that are there."""
+        """How often its threads and its workers' have gone to sleep, those that are there."""
         total = 0
-        for status in Path(f"/proc/{self.pid}/task").glob("*/status"):
-            text = status.read_text(encoding="ascii")
+        for task in self.tasks():
+            text = (task / "status").read_text(encoding="ascii")
             total += int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", text).group(1))
         return total
 

@@ -1,4 +1,4 @@
-#include "vm/poll_brake.h"
+#include "worker/poll_brake.h"
 
 #include "util/clock.h"
 

@@ -1,0 +1,83 @@
+#include "shared/slot_page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+/* Without them, who holds the descriptor could take the memory away under the other's feet. */
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+
+int slot_page_new(struct slot_page **ret, int *ret_fd)
+{
+    _cleanup_close_ int fd = memfd_create("vmmd-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int r;
+
+    if (fd < 0 || ftruncate(fd, sizeof(**ret)) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+        return -errno;
+    *ret = NULL;
+    r = slot_page_map(ret, fd);
+    if (r < 0)
+        return r;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int slot_page_map(struct slot_page **page, int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    struct stat st;
+    void *map;
+
+    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(fd, &st) < 0 ||
+        (size_t)st.st_size < sizeof(**page))
+        return -EBADMSG;
+    map = mmap(*page, sizeof(**page), PROT_READ | PROT_WRITE, MAP_SHARED | (*page ? MAP_FIXED : 0),
+               fd, 0);
+    if (map == MAP_FAILED)
+        return -errno;
+    *page = map;
+    return 0;
+}
+
+void slot_page_free(struct slot_page *page)
+{
+    if (page)
+        munmap(page, sizeof(*page));
+}
+
+static void ring(_Atomic uint64_t *bits, unsigned slot, int bell_fd)
+{
+    const uint64_t one = 1;
+
+    /* A full counter would fail the write, and is a bell that has rung all the same: eventfd(2). */
+    if (atomic_fetch_or(bits, UINT64_C(1) << slot) == 0 && write(bell_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+void slot_page_tell(struct slot_page *page, unsigned slot, uint32_t news, int bell_fd)
+{
+    /* told already, and not yet looked at: then the bits are enough */
+    if (atomic_fetch_or(&page->slots[slot].news, news) == 0)
+        ring(&page->news, slot, bell_fd);
+}
+
+void slot_page_tell_input(struct slot_page *page, unsigned slot, int bell_fd)
+{
+    if (atomic_exchange(&page->slots[slot].input, 1) == 0)
+        ring(&page->input, slot, bell_fd);
+}
+
+uint64_t slot_page_take_news(struct slot_page *page)
+{
+    return atomic_exchange(&page->news, 0);
+}
+
+uint64_t slot_page_take_input(struct slot_page *page)
+{
+    return atomic_exchange(&page->input, 0);
+}

@@ -1,0 +1,270 @@
+/*
+ * Take-up: what earlier daemons left. Whose each VM is, and which worker has it, is in the ledger;
+ * what became of it is in its file, or its worker tells.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "vm/registry_private.h"
+#include "vm/worker.h"
+
+/* What the ledger says, whatever the file does. */
+static struct vm *vm_of_row(struct registry *registry, const struct ledger_row *row, size_t index)
+{
+    struct vm *vm = vm_new(&registry->vm_owner);
+
+    if (!vm)
+        return NULL;
+    vm->record.id = row->id;
+    vm->record.owner = row->owner;
+    vm->record.created_ns = row->created_ns;
+    vm->record.cpus = row->cpus;
+    memcpy(vm->record.name, row->name, sizeof(vm->record.name));
+    memcpy(vm->record.image, row->image, sizeof(vm->record.image));
+    vm->ring_capacity = row->ring_capacity;
+    vm->ledger_index = index;
+    vm->worker_number = row->worker;
+    vm->slot = row->slot;
+    return vm;
+}
+
+/* A worker that is listed already, or connects now. NULL: it is gone. */
+static struct worker *worker_of(struct registry *registry, const struct ledger_row *row)
+{
+    struct worker *worker;
+    struct error err;
+
+    LIST_FOR_EACH(worker_pool_workers(registry->pool), link) {
+        worker = LIST_ENTRY(link, struct worker, link);
+        if (worker->number == row->worker)
+            return worker->uid == row->owner.uid ? worker : NULL;
+    }
+    if (row->worker == 0 ||
+        worker_pool_adopt(registry->pool, row->worker, row->owner.uid, &worker, &err) < 0)
+        return NULL;
+    return worker;
+}
+
+static enum vm_state state_to_begin_with(const struct vm *vm)
+{
+    return vm->file ? vm_file_state(vm->file) : VM_STARTING;
+}
+
+/* It is in its worker's hands, until that tells otherwise. false: it is not. */
+static bool take_up_live(struct registry *registry, struct vm *vm, const struct ledger_row *row)
+{
+    struct worker *worker = row->ended ? NULL : worker_of(registry, row);
+
+    if (!worker || row->slot >= SLOTS_MAX || worker->vms[row->slot] ||
+        vm_state_is_terminal(state_to_begin_with(vm)) || !registry_list_live(registry, vm))
+        return false;
+    vm->worker = worker;
+    vm->input_unknown = true;
+    vm->state = state_to_begin_with(vm);
+    vm->pause_asked = vm->pause_wanted = vm->state == VM_PAUSED;
+    worker_pool_occupy(registry->pool, worker, row->slot, vm_ref(vm));
+    return true;
+}
+
+static const char lost_with_daemon[] = "vmmd ended while this VM was %s; its output is kept up to "
+                                       "byte %" PRIu64;
+
+/* It was live, and is nobody's: what is known of it is what is in the file. */
+static void mark_lost(struct registry *registry, struct vm *vm, const struct ledger_row *row)
+{
+    struct vm_record *record = &vm->record;
+    enum vm_state before = state_to_begin_with(vm);
+    uint64_t end = vm->file ? output_ring_end(&vm->file->ring) : 0;
+    int fd;
+
+    record->ended_ns = clock_realtime_ns();
+    if (vm->file)
+        record->uptime_ns =
+            counter_get(&vm->file->stats->guest_ns) + counter_get(&vm->file->stats->vmm_ns);
+    record->end = (struct guest_end){ 0 };
+    if (row->worker == 0)
+        guest_end_set(&record->end, GUEST_END_DAEMON_LOST, 0, lost_with_daemon,
+                      vm_state_to_string(before), end);
+    else
+        guest_end_set(&record->end, GUEST_END_WORKER_LOST, 0,
+                      "what ran it is gone while it was %s, and there was no vmmd to see why: the "
+                      "kernel's log and the journal may tell; its output is kept up to byte "
+                      "%" PRIu64,
+                      vm_state_to_string(before), end);
+    vm->state = VM_LOST;
+    fd = vm_file_open(registry->directory.fd, record->id);
+    if (fd >= 0) {
+        (void)vm_file_write_end(fd, record, VM_LOST);
+        close(fd);
+    }
+}
+
+/* Whether the VM was live, and is lost. */
+static bool settle(struct registry *registry, struct vm *vm, const struct ledger_row *row)
+{
+    enum vm_state state = state_to_begin_with(vm);
+    bool lost = !vm_state_is_terminal(state);
+
+    if (lost)
+        mark_lost(registry, vm, row);
+    else
+        vm->state = state;
+    ledger_end(registry->ledger, vm->ledger_index);
+    registry_list_ended(registry, vm);
+    return lost;
+}
+
+/* The VM of a row. Whether it was live, and is lost. */
+static bool load_row(struct registry *registry, const struct ledger_row *given, size_t index)
+{
+    const struct ledger_row row = *given; /* whose place may change */
+    struct vm *vm = vm_of_row(registry, &row, index);
+    struct error err = { 0 };
+    int r;
+
+    if (!vm)
+        return false;
+    r = vm_read_file(vm, &err);
+    if (r < 0 && (row.ended || !worker_of(registry, &row))) {
+        /* a start that was never answered leaves no file, or an unfinished one */
+        if (r == -ENOENT || r == -ENODATA) {
+            vm_file_remove(registry->directory.fd, row.id);
+            ledger_remove(registry->ledger, index);
+        } else {
+            log_warning("cannot use '%" PRIu64 ".vm' in the state directory: %s, ignoring it",
+                        row.id, err.text);
+        }
+        vm_free(vm);
+        return false;
+    }
+    if (!registry_list(registry, vm)) {
+        vm_free(vm);
+        return false;
+    }
+    if (take_up_live(registry, vm, &row))
+        return false;
+    return settle(registry, vm, &row);
+}
+
+/* A file that is in no ledger: one of before there was a ledger, if there was none. */
+static void load_file(struct registry *registry, uint64_t id, bool add)
+{
+    _cleanup_close_ int fd = vm_file_open(registry->directory.fd, id);
+    struct ledger_row row = { .id = id };
+    struct vm_record record;
+    struct vm_file *file;
+    struct error err;
+    size_t index;
+    int r;
+
+    r = fd < 0 ? error_set(&err, fd, "%s", strerror(-fd)) : vm_file_view(fd, id, &file, &err);
+    if (r == -ENODATA) { /* its start was never answered: there is nobody who could ask for it */
+        vm_file_remove(registry->directory.fd, id);
+        return;
+    }
+    if (r == 0 && vm_file_read_record(file, id, &record) == 0) {
+        row.owner = record.owner;
+        row.created_ns = record.created_ns;
+        row.cpus = (uint32_t)record.cpus;
+        row.ring_capacity = atomic_load(&file->ring.state->capacity);
+        memcpy(row.name, record.name, sizeof(row.name));
+        memcpy(row.image, record.image, sizeof(row.image));
+    }
+    if (r == 0)
+        vm_file_free(file);
+    if (r == 0 && !add)
+        r = error_set(&err, -EBADMSG, "the ledger does not have it");
+    if (r == 0)
+        r = ledger_add(registry->ledger, &row, &index, &err);
+    if (r < 0)
+        log_warning("cannot use '%" PRIu64 ".vm' in the state directory: %s, ignoring it", id,
+                    err.text);
+}
+
+static bool has_row(const struct registry *registry, uint64_t id)
+{
+    const struct ledger_row *row;
+
+    for (size_t index = 0; (row = ledger_next(registry->ledger, &index)); index++)
+        if (row->id == id)
+            return true;
+    return false;
+}
+
+static int load_files(struct registry *registry, bool made, struct error *err)
+{
+    _cleanup_free_ uint64_t *ids = NULL;
+    size_t count;
+    int r = state_dir_read_ids(&registry->directory, &ids, &count, err);
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        if (made || !has_row(registry, ids[i]))
+            load_file(registry, ids[i], made);
+    return r;
+}
+
+struct place {
+    uint64_t id;
+    size_t index; /* of its row */
+};
+
+static int compare_places(const void *a, const void *b)
+{
+    uint64_t left = ((const struct place *)a)->id, right = ((const struct place *)b)->id;
+
+    return left < right ? -1 : left > right;
+}
+
+/* In the order of their ids, which is not that of the rows. */
+static int collect_places(const struct registry *registry, struct place **ret, size_t *ret_count)
+{
+    const struct ledger_row *row;
+    struct place *places;
+    size_t count = 0;
+
+    for (size_t index = 0; ledger_next(registry->ledger, &index); index++)
+        count++;
+    places = calloc(count + 1, sizeof(*places));
+    if (!places)
+        return -ENOMEM;
+    count = 0;
+    for (size_t index = 0; (row = ledger_next(registry->ledger, &index)); index++)
+        places[count++] = (struct place){ .id = row->id, .index = index };
+    qsort(places, count, sizeof(*places), compare_places);
+    *ret = places;
+    *ret_count = count;
+    return 0;
+}
+
+int registry_take_up(struct registry *registry, struct error *err)
+{
+    _cleanup_free_ struct place *places = NULL;
+    size_t count, lost = 0;
+    bool made;
+    int r;
+
+    r = ledger_open(registry->directory.fd, &registry->ledger, &made, err);
+    if (r == 0)
+        r = load_files(registry, made, err);
+    if (r < 0)
+        return r;
+    if (collect_places(registry, &places, &count) < 0)
+        return error_set(err, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        size_t index = places[i].index;
+
+        lost += load_row(registry, ledger_next(registry->ledger, &index), index);
+    }
+    /* however many were lost at once, each of them is listed */
+    registry_retire(registry, registry->setup.limits->retain + lost);
+    if (count > 0)
+        log_info("%zu VMs of earlier daemons are listed, %zu of them live",
+                 registry->counts.ended + registry->counts.live, registry->counts.live);
+    return 0;
+}
