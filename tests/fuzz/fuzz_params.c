@@ -14,24 +14,30 @@
 #include "protocol/message.h"
 #include "rpc/method.h"
 #include "rpc/param.h"
+#include "util/closer.h"
 #include "util/work_queue.h"
 #include "vm/registry.h"
 
-/* Of a daemon that has no VMs. It stays for the process's life. */
+/* Of a daemon that has no VMs, nor workers that last. It stays for the process's life. */
 static const struct registry *empty_registry(void)
 {
-    static const struct kvm_host host = { .fd = -1 };
     static const struct vm_limits limits;
+    static const struct worker_pool_limits worker_limits = { .worker_vms = 1 };
     static struct registry *registry;
-    char directory[] = "/tmp/vmmd-fuzz-XXXXXX";
-    struct work_queue *queue;
+    static char directory[] = "/tmp/vmmd-fuzz-XXXXXX";
+    struct registry_setup setup = {
+        .limits = &limits,
+        .worker_limits = &worker_limits,
+        .state_dir = directory,
+        .worker_binary = "/bin/true",
+    };
     struct error err;
 
     if (!registry) {
         REQUIRE(mkdtemp(directory));
-        REQUIRE(work_queue_new(&queue) == 0);
-        REQUIRE(registry_new(event_base_new(), &host, &limits, queue, directory, &registry, &err) ==
-                0);
+        setup.base = event_base_new();
+        REQUIRE(work_queue_new(&setup.work_queue) == 0 && closer_new(&setup.closer) == 0);
+        REQUIRE(registry_new(&setup, &registry, &err) == 0);
     }
     return registry;
 }
@@ -55,16 +61,16 @@ static void look_at_image(const struct rpc_image *image)
 static void look_at(const struct rpc_param *row, const void *at)
 {
     const struct rpc_images *images = at;
-    size_t words = 0;
+    const struct rpc_word *word = row->words;
 
     switch (row->type) {
     case RPC_TEXT:
         look_at_text(*(const char *const *)at);
         break;
     case RPC_WORD:
-        while (row->words[words])
-            words++;
-        REQUIRE(*(const unsigned *)at < words);
+        while (word->word && word->value != *(const unsigned *)at)
+            word++;
+        REQUIRE(word->word || *(const unsigned *)at == row->fallback);
         break;
     case RPC_UINT:
         REQUIRE(*(const uint64_t *)at == row->fallback ||

@@ -1,5 +1,5 @@
 /*
- * Temporary directory: for tests that need files. Flat: no directories in it.
+ * Temporary directory: for tests that need files. It may have directories in it.
  */
 #pragma once
 
@@ -40,16 +40,32 @@ static inline size_t temporary_directory_count(const struct temporary_directory 
     return count;
 }
 
-/* Deletes it, and what is in it. */
-static inline void temporary_directory_deinit(struct temporary_directory *directory)
+/* Deletes what is in a directory. */
+static inline void temporary_directory_empty(int fd)
 {
-    DIR *entries = opendir(directory->path);
+    DIR *entries = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const struct dirent *entry;
 
     assert_non_null(entries);
-    while ((entry = readdir(entries)))
-        unlinkat(directory->fd, entry->d_name, 0); /* not "." and "..": they are directories */
+    while ((entry = readdir(entries))) {
+        int inner;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            unlinkat(fd, entry->d_name, 0) == 0)
+            continue;
+        inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_not_equal(inner, -1);
+        temporary_directory_empty(inner);
+        close(inner);
+        assert_int_equal(unlinkat(fd, entry->d_name, AT_REMOVEDIR), 0);
+    }
     closedir(entries);
+}
+
+/* Deletes it, and what is in it. */
+static inline void temporary_directory_deinit(struct temporary_directory *directory)
+{
+    temporary_directory_empty(directory->fd);
     close(directory->fd);
     assert_int_equal(rmdir(directory->path), 0);
 }

@@ -5,15 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <event2/event.h>
 #include <json-c/json.h>
 
 #include "protocol/message.h"
+#include "registry_world.h"
 #include "rpc/param.h"
-#include "temporary_directory.h"
 #include "util/log.h"
-#include "util/work_queue.h"
-#include "vm/registry.h"
 
 /* A method's struct with a parameter of each type, and its table. */
 struct values {
@@ -52,55 +49,28 @@ static const struct rpc_param required_table[] = {
     RPC_PARAMS_END,
 };
 
-/* A registry of three ended VMs: 1 and 3 of the name "lab", 4 of the name "other". */
+/* A registry of three ended VMs: 1 and 3 of the name "lab", 4 of the name "other". Workers are
+ * started, and end at once: no VM is. */
 
-static struct {
-    struct temporary_directory directory;
-    struct event_base *base;
-    struct work_queue *queue;
-    struct registry *registry;
-} world;
-
-static void leave_vm(uint64_t id, const char *name)
-{
-    struct vm_record record = { .id = id };
-    struct vm_file *file;
-    struct error err;
-
-    strcpy(record.name, name);
-    assert_int_equal(
-        vm_file_fill(vm_file_make(world.directory.fd, record.id), &record, 4096, &file, &err), 0);
-    atomic_store(file->state, (uint32_t)VM_EXITED);
-    vm_file_free(file);
-}
+static struct registry_world world;
 
 static int make_world(void **state)
 {
-    static const struct vm_limits limits = { .retain = 256 };
-    struct error err;
-
     (void)state;
     log_set_level(LOG_LEVEL_WARNING);
-    temporary_directory_init(&world.directory);
-    leave_vm(1, "lab");
-    leave_vm(3, "lab");
-    leave_vm(4, "other");
-    world.base = event_base_new();
-    assert_non_null(world.base);
-    assert_int_equal(work_queue_new(&world.queue), 0);
-    assert_int_equal(registry_new(world.base, NULL, &limits, world.queue, world.directory.path,
-                                  &world.registry, &err),
-                     0);
+    registry_world_init(&world, "/bin/true");
+    registry_world_leave_vm(&world, 1, "lab", VM_EXITED);
+    registry_world_leave_vm(&world, 3, "lab", VM_EXITED);
+    registry_world_leave_vm(&world, 4, "other", VM_EXITED);
+    registry_world_start(&world);
     return 0;
 }
 
 static int end_world(void **state)
 {
     (void)state;
-    registry_free(world.registry);
-    work_queue_free(world.queue);
-    event_base_free(world.base);
-    temporary_directory_deinit(&world.directory);
+    registry_world_end(&world);
+    registry_world_deinit(&world);
     return 0;
 }
 
@@ -163,7 +133,7 @@ static void assert_must_be(const char *name, const char *value, const char *what
 
 static void assert_all_given(const struct values *values)
 {
-    assert_int_equal(values->vm->record.id, 4);
+    assert_int_equal(vm_id(values->vm), 4);
     assert_int_equal(values->number, 12);
     assert_false(values->flag);
     assert_string_equal(values->text, "hello");
@@ -445,7 +415,7 @@ static void assert_vm(const char *value, uint64_t expected_id)
 
     snprintf(text, sizeof(text), "{\"vm\":%s}", value);
     read_params(text, &values, &params);
-    assert_int_equal(values.vm->record.id, expected_id);
+    assert_int_equal(vm_id(values.vm), expected_id);
     json_object_put(params);
 }
 
@@ -613,7 +583,7 @@ static void assert_resolved(enum rpc_position_kind kind, uint64_t value, uint64_
     struct output_ring_state ring = { .capacity = 4096, .size = 4096, .end = 100 };
     struct vm_file file = { .fd = -1, .ring = { .state = &ring } };
     const struct rpc_position position = { .kind = kind, .value = value };
-    struct vm vm = { .file = &file, .file_ready = true };
+    const struct vm vm = { .file = &file };
     uint64_t offset;
     struct error err;
 
@@ -642,7 +612,7 @@ static void more_than_all_of_the_output_is_all_of_it(void **state)
 static void offset_in_the_future_is_refused(void **state)
 {
     const struct rpc_position position = { .kind = RPC_FROM_OFFSET, .value = 1 };
-    struct vm vm = { .record = { .name = "lab" } };
+    const struct vm vm = { .record = { .name = "lab" } };
     uint64_t offset = 77;
     struct error err;
 

@@ -2,7 +2,8 @@
  * What clients are told where memory runs out: whole lines that are right, or an error that says
  * so, or the end of their connection; and the next client is served as ever.
  *
- * A real server on a real socket, with the VM of an earlier daemon. There is no KVM: a start fails.
+ * A real server on a real socket, with the VM of an earlier daemon. No VM is started, but a
+ * worker has to say what KVM is; the path of vmmd-worker is the first argument.
  */
 #include "unit_test.h"
 
@@ -38,16 +39,20 @@ enum {
 
 struct world {
     struct temporary_directory directory;
-    struct kvm_host host;
     struct vm_limits vm_limits;
+    struct worker_pool_limits worker_limits;
     struct rpc_limits limits;
     struct event_base *base;
+    struct closer *closer;
     struct work_queue *queue;
     struct registry *registry;
     struct rpc_server server;
     struct sockaddr_un address;
     size_t descriptors; /* open while nobody is connected */
 };
+
+/* [const] vmmd-worker */
+static const char *worker_binary;
 
 /* One client, and what it was sent. */
 struct client {
@@ -71,7 +76,8 @@ static void leave_vm(struct world *world)
     register_dump_add(&end->registers, "rip", 0x1000);
     end->registers.code_size = 2;
     end->registers.code_bits = 16;
-    assert_int_equal(vm_file_create(world->directory.fd, &record, 4096, &file, &err), 0);
+    assert_int_equal(vm_file_fill(vm_file_make(world->directory.fd, 1), &record, 4096, &file, &err),
+                     0);
     output_ring_append(&file->ring, "left \xc3\xa9", 7);
     exit_stats_count_exit(file->stats, 2);
     exit_stats_count_io(file->stats, IO_SPACE_PORT, IO_OUT, 0x3f8, true);
@@ -79,9 +85,9 @@ static void leave_vm(struct world *world)
     counter_add(&file->stats->io_without_row, 1);
     counter_add(&file->stats->hypercalls[1], 1);
     counter_add(&file->stats->unknown_hypercalls, 1);
-    post_code_set(&file->header->post.port_80, 1);
-    note_set(&file->header->ring_note, "no ring");
-    atomic_store(&file->header->state, (uint32_t)VM_EXITED);
+    post_code_set(&file->post->port_80, 1);
+    note_set(file->ring_note, "no ring");
+    atomic_store(file->state, (uint32_t)VM_EXITED);
     vm_file_free(file);
 }
 
@@ -110,33 +116,64 @@ static size_t open_descriptors(void)
     return count;
 }
 
+static bool all_have_greeted(const struct world *world)
+{
+    LIST_FOR_EACH(worker_pool_workers(registry_workers(world->registry)), link)
+        if (LIST_ENTRY(link, struct worker, link)->greeting.head.size == 0)
+            return false;
+    return true;
+}
+
+/* Until the workers that stand ready are there: nothing but the clients' business is to go on then.
+ */
+static void wait_for_workers(const struct world *world)
+{
+    while (!worker_pool_greeting(registry_workers(world->registry)) || !all_have_greeted(world))
+        event_base_loop(world->base, EVLOOP_ONCE);
+}
+
+static void make_registry(struct world *world)
+{
+    struct registry_setup setup = {
+        .base = world->base,
+        .limits = &world->vm_limits,
+        .worker_limits = &world->worker_limits,
+        .state_dir = world->directory.path,
+        .worker_binary = worker_binary,
+    };
+    struct error err;
+
+    assert_int_equal(closer_new(&world->closer), 0);
+    assert_int_equal(work_queue_new(&world->queue), 0);
+    setup.closer = world->closer;
+    setup.work_queue = world->queue;
+    assert_int_equal(registry_new(&setup, &world->registry, &err), 0);
+    wait_for_workers(world);
+}
+
 static int set_up(void **state)
 {
     static struct world world;
-    struct error err;
     int fd;
 
     log_set_level(LOG_LEVEL_ERROR);
     world = (struct world){
-        .host = { .fd = -1, .api_version = 12 },
         .vm_limits = { .max_vms = 100,
                        .memory = 1024 * 1024,
                        .max_memory = 16 * 1024 * 1024,
                        .ring = 4096,
                        .max_ring = 65536,
                        .retain = 1 },
+        .worker_limits = { .worker_vms = SLOTS_MAX },
         .limits = { .max_connections = 8 },
     };
     temporary_directory_init(&world.directory);
     leave_vm(&world);
     world.base = event_base_new();
     assert_non_null(world.base);
-    assert_int_equal(work_queue_new(&world.queue), 0);
-    assert_int_equal(registry_new(world.base, &world.host, &world.vm_limits, world.queue,
-                                  world.directory.path, &world.registry, &err),
-                     0);
+    make_registry(&world);
     fd = listen_at(&world.address, world.directory.path);
-    assert_int_equal(rpc_server_init(&world.server, world.base, fd, world.registry, &world.host,
+    assert_int_equal(rpc_server_init(&world.server, world.base, fd, world.registry, world.closer,
                                      &world.vm_limits, &world.limits),
                      0);
     world.descriptors = open_descriptors();
@@ -151,6 +188,7 @@ static int tear_down(void **state)
     rpc_server_deinit(&world->server);
     work_queue_free(world->queue);
     registry_free(world->registry);
+    closer_free(world->closer);
     event_base_free(world->base);
     temporary_directory_deinit(&world->directory);
     return 0;
@@ -185,7 +223,7 @@ static void turn(const struct world *world, struct client *client)
  * descriptor ever had. Those that no thread could be made for wait for the next that is closed. */
 static void wait_for_descriptors(const struct world *world)
 {
-    closer_close(world->server.context.closer, memfd_of("", 0));
+    closer_close(world->closer, memfd_of("", 0));
     for (int i = 0; i < WAITS_MAX && open_descriptors() > world->descriptors; i++)
         usleep(100);
     assert_in_range(open_descriptors(), 1, world->descriptors);
@@ -356,7 +394,7 @@ static void batches_are_whole_or_the_client_is_dropped(void **state)
     ASSERT_ALL_SERVED(*state, batches);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_whole_or_the_client_is_dropped),
@@ -365,5 +403,8 @@ int main(void)
         cmocka_unit_test(batches_are_whole_or_the_client_is_dropped),
     };
 
+    if (argc != 2)
+        return EXIT_FAILURE;
+    worker_binary = argv[1];
     return cmocka_run_group_tests_name("rpc_memory", tests, set_up, tear_down);
 }
