@@ -88,12 +88,14 @@ static void every_setting_has_its_default(void **state)
     assert_string_equal(config.state_dir, "/var/lib/vmmd");
     assert_string_equal(config.image_dir, "");
     assert_int_equal(config.vm.max_vms, 4096);
+    assert_int_equal(config.workers.worker_vms, SLOTS_MAX);
     assert_int_equal(config.rpc.max_connections, 1024);
     assert_int_equal(config.vm.memory, GUEST_MEMORY_DEFAULT);
     assert_int_equal(config.vm.max_memory, GIB);
     assert_int_equal(config.vm.ring, MIB);
     assert_int_equal(config.vm.max_ring, 16 * MIB);
     assert_int_equal(config.vm.retain, 256);
+    assert_false(config.keep_on_stop);
     assert_int_equal(config.idle_exit_s, 0);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 }
@@ -101,8 +103,9 @@ static void every_setting_has_its_default(void **state)
 static void settings_are_listed_in_order_with_help_and_default(void **state)
 {
     static const char *const keys[] = {
-        "socket",     "state-dir", "image-dir", "max-vms", "max-connections", "memory",
-        "max-memory", "ring",      "max-ring",  "retain",  "idle-exit",       "log-level",
+        "socket",          "state-dir", "image-dir",  "max-vms",   "worker-vms",
+        "max-connections", "memory",    "max-memory", "ring",      "max-ring",
+        "retain",          "on-stop",   "idle-exit",  "log-level",
     };
     struct config config = defaults();
     size_t i;
@@ -139,12 +142,14 @@ static void every_setting_takes_a_value_of_its_kind(void **state)
     assert_set(&config, "state-dir", "/tmp/state");
     assert_set(&config, "image-dir", "/srv/images");
     assert_set(&config, "max-vms", "1");
+    assert_set(&config, "worker-vms", "7");
     assert_set(&config, "max-connections", "1000000");
     assert_set(&config, "memory", "65536");
     assert_set(&config, "max-memory", "1024G");
     assert_set(&config, "ring", "4K");
     assert_set(&config, "max-ring", "1G");
     assert_set(&config, "retain", "0");
+    assert_set(&config, "on-stop", "keep");
     assert_set(&config, "idle-exit", "60");
     assert_set(&config, "log-level", "debug");
 
@@ -152,12 +157,14 @@ static void every_setting_takes_a_value_of_its_kind(void **state)
     assert_string_equal(config.state_dir, "/tmp/state");
     assert_string_equal(config.image_dir, "/srv/images");
     assert_int_equal(config.vm.max_vms, 1);
+    assert_int_equal(config.workers.worker_vms, 7);
     assert_int_equal(config.rpc.max_connections, 1000000);
     assert_int_equal(config.vm.memory, 65536);
     assert_int_equal(config.vm.max_memory, 1024 * GIB);
     assert_int_equal(config.vm.ring, 4096);
     assert_int_equal(config.vm.max_ring, GIB);
     assert_int_equal(config.vm.retain, 0);
+    assert_true(config.keep_on_stop);
     assert_int_equal(config.idle_exit_s, 60);
     assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 }
@@ -272,6 +279,30 @@ static void log_level_is_one_of_four_words(void **state)
     assert_refused("log-level", "", "'log-level' must be error, warning, info or debug, not ''");
 }
 
+static void vms_are_ended_or_kept_on_a_stop(void **state)
+{
+    struct config config = defaults();
+
+    (void)state;
+    assert_set(&config, "on-stop", "keep");
+    assert_true(config.keep_on_stop);
+    assert_set(&config, "on-stop", "end");
+    assert_false(config.keep_on_stop);
+    assert_refused("on-stop", "yes", "'on-stop' must be end or keep, not 'yes'");
+    assert_refused("on-stop", "", "'on-stop' must be end or keep, not ''");
+}
+
+static void worker_has_one_vm_at_least_and_no_more_than_it_has_slots(void **state)
+{
+    struct config config = defaults();
+
+    (void)state;
+    assert_set(&config, "worker-vms", "1");
+    assert_set(&config, "worker-vms", "64");
+    assert_refused("worker-vms", "0", "'worker-vms' must be a number from 1 to 64, not '0'");
+    assert_refused("worker-vms", "65", "'worker-vms' must be a number from 1 to 64, not '65'");
+}
+
 static void path_may_be_as_long_as_its_field(void **state)
 {
     const struct config before = defaults();
@@ -315,8 +346,8 @@ static void unknown_setting_is_refused_with_those_there_are(void **state)
     (void)state;
     assert_refused("Memory", "1M",
                    "there is no setting 'Memory'; there are: socket, state-dir, image-dir, "
-                   "max-vms, max-connections, memory, max-memory, ring, max-ring, retain, "
-                   "idle-exit, log-level");
+                   "max-vms, worker-vms, max-connections, memory, max-memory, ring, max-ring, "
+                   "retain, on-stop, idle-exit, log-level");
 }
 
 static void long_value_is_cut_in_the_sentence(void **state)
@@ -425,8 +456,8 @@ static void line_without_a_key_or_a_value_is_refused(void **state)
     assert_line_refused("retain =\n", 1, "'retain' must be a number from 0 to 1000000, not ''");
     assert_line_refused("= 10\n", 1,
                         "there is no setting ''; there are: socket, state-dir, image-dir, "
-                        "max-vms, max-connections, memory, max-memory, ring, max-ring, retain, "
-                        "idle-exit, log-level");
+                        "max-vms, worker-vms, max-connections, memory, max-memory, ring, max-ring, "
+                        "retain, on-stop, idle-exit, log-level");
 }
 
 static void sentence_names_the_file(void **state)
@@ -492,6 +523,7 @@ static void only_the_socket_and_the_state_directory_are_fixed(void **state)
         { "max-memory", "2M", false },     { "ring", "8K", false },
         { "max-ring", "8K", false },       { "retain", "5", false },
         { "idle-exit", "5", false },       { "log-level", "error", false },
+        { "worker-vms", "5", false },      { "on-stop", "keep", false },
     };
     const struct config running = defaults();
 
@@ -540,6 +572,8 @@ int main(void)
         cmocka_unit_test(number_below_its_least_is_refused),
         cmocka_unit_test(idle_exit_is_a_number_of_seconds),
         cmocka_unit_test(log_level_is_one_of_four_words),
+        cmocka_unit_test(vms_are_ended_or_kept_on_a_stop),
+        cmocka_unit_test(worker_has_one_vm_at_least_and_no_more_than_it_has_slots),
         cmocka_unit_test(path_may_be_as_long_as_its_field),
         cmocka_unit_test(only_the_path_that_may_be_left_out_may_be_empty),
         cmocka_unit_test(unknown_setting_is_refused_with_those_there_are),

@@ -1,5 +1,7 @@
 #include "unit_test.h"
 
+#include <stdbool.h>
+
 #include "setting.h"
 #include "util/log.h"
 
@@ -10,6 +12,7 @@ struct sample {
         char path[16];
         uint64_t number;
         enum log_level level;
+        bool keep;
     };
     char after[8];
 };
@@ -40,6 +43,12 @@ static const struct setting level = {
     .key = "level",
     .type = SETTING_LEVEL,
     .offset = offsetof(struct sample, level),
+};
+
+static const struct setting keep = {
+    .key = "keep",
+    .type = SETTING_KEEP,
+    .offset = offsetof(struct sample, keep),
 };
 
 static struct sample sample_of(const struct setting *setting, const char *value)
@@ -91,6 +100,13 @@ static void levels_differ(void **state)
     assert_differ(&level, "info", "error");
 }
 
+static void ending_and_keeping_differ(void **state)
+{
+    (void)state;
+    assert_differ(&keep, "end", "keep");
+    assert_differ(&keep, "keep", "end");
+}
+
 static void path_is_equal_whatever_was_there_before(void **state)
 {
     struct sample fresh = sample_of(&path, "/short"), used = sample_of(&path, "/much/longer");
@@ -106,6 +122,7 @@ int main(void)
         cmocka_unit_test(paths_differ_by_their_text),
         cmocka_unit_test(numbers_differ_in_any_byte),
         cmocka_unit_test(levels_differ),
+        cmocka_unit_test(ending_and_keeping_differ),
         cmocka_unit_test(path_is_equal_whatever_was_there_before),
     };
 
