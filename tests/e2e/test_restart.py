@@ -69,6 +69,19 @@ def test_vms_that_an_orderly_end_stopped_stay_stopped(daemon: Daemon) -> None:
         assert rpc.output(vm) == b"AB"
 
 
+def test_sigterm_behind_sigusr1_ends_no_vm(daemon: Daemon) -> None:
+    """Systemd sends it to what is left of a service, as may somebody in a hurry."""
+    with daemon.connect() as rpc:
+        vm = rpc.start(PRINT_THEN_SPIN)
+        wait_for_output(rpc, vm, 2)
+    daemon.signal(signal.SIGUSR1)
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait_end(STOP_SECONDS) == 0
+    with daemon.start().connect() as rpc:
+        record = rpc.get(vm)
+        assert (record["state"], record["exit"]) == ("running", None)
+
+
 def test_ids_go_on_after_a_restart(daemon: Daemon) -> None:
     with daemon.connect() as rpc:
         vms = [rpc.start(HALT) for _ in range(3)]
