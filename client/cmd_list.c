@@ -7,27 +7,13 @@
 #include "report.h"
 #include "table.h"
 #include "units.h"
+#include "user_name.h"
 #include "vm_record.h"
 
 static const struct option_row list_options[] = {
     { OPTION_ON, "all", 'a', NULL, "all", "ended VMs too" },
     { 0 },
 };
-
-/* Owners of a list are few, and each look-up may ask a directory service. */
-struct user_name {
-    int64_t uid;
-    char text[VM_RECORD_TEXT_SIZE];
-};
-
-static const char *user_name(struct user_name *last, int64_t uid)
-{
-    if (last->uid != uid) {
-        last->uid = uid;
-        vm_record_format_user(uid, last->text);
-    }
-    return last->text;
-}
 
 /* Left out first in a narrow terminal: the lowest rank. */
 static const struct table_column columns[] = {
@@ -55,7 +41,7 @@ static void print_row(struct table *table, struct json_object *record, struct us
     table_cell(table, "%s", field_text(record, "state"));
     table_cell(table, "%s", exit ? vm_record_format_exit(exit, text) : "-");
     table_cell(table, "%s", field_text(record, "image"));
-    table_cell(table, "%s", user_name(owner, field_integer(record, "owner.uid")));
+    table_cell(table, "%s", user_name_find(owner, field_integer(record, "owner.uid")));
     table_cell(table, "%s", units_format_size(field_integer(record, "memory"), units));
     table_cell(table, "%s",
                units_format_duration(vm_record_age_ns(field_text(record, "created")), units));
@@ -68,7 +54,7 @@ static void print_records(struct json_object *records)
 {
     _cleanup_(table_freep) struct table *table =
         table_new(columns, sizeof(columns) / sizeof(columns[0]));
-    struct user_name owner = { .uid = -1 };
+    struct user_name owner = USER_NAME_NONE;
 
     for (size_t i = 0; i < json_object_array_length(records); i++)
         print_row(table, json_object_array_get_idx(records, i), &owner);
