@@ -101,6 +101,7 @@ static const struct hint_row {
     { RPC_WRONG_STATE, "rm", "'vmmctl rm --force' stops it first" },
     { RPC_METHOD_NOT_FOUND, "call", "'vmmctl call rpc.discover' lists the methods" },
     { RPC_SHUTTING_DOWN, NULL, "try again in a moment" },
+    { RPC_WORKER_SILENT, NULL, "'vmmctl info --workers' shows the process and its VMs" },
 };
 
 static void report_hint_for(const struct client *client, int code)

@@ -1,4 +1,4 @@
-/* info: the daemon. */
+/* info: the daemon, and its workers. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -7,6 +7,7 @@
 #include "exit_code.h"
 #include "field.h"
 #include "vm_record.h"
+#include "worker_table.h"
 
 /* A row for each number in an object, in a block under its title. */
 static void print_numbers(const char *title, struct json_object *numbers)
@@ -46,21 +47,29 @@ static void print_info(struct json_object *info)
 
 static int info_run(struct client *client, const struct arguments *arguments)
 {
+    bool of_workers = field_boolean(arguments->options, "workers");
     _cleanup_json_ struct json_object *info = NULL;
-    int code = client_call(client, "daemon.info", NULL, &info);
+    int code = client_call(client, of_workers ? "daemon.workers" : "daemon.info", NULL, &info);
 
-    (void)arguments;
     if (code != EXIT_CODE_OK)
         return code;
     if (client->json)
         client_print_json(info);
+    else if (of_workers)
+        worker_table_print(info);
     else
         print_info(info);
     return EXIT_CODE_OK;
 }
 
+static const struct option_row info_options[] = {
+    { OPTION_ON, "workers", 0, NULL, NULL, "the processes that run its VMs, instead" },
+    { 0 },
+};
+
 const struct command command_info = {
     .name = "info",
     .summary = "Show what the daemon is, can do and holds",
+    .options = info_options,
     .run = info_run,
 };

@@ -295,6 +295,61 @@ def test_info_shows_the_daemon(vmmctl: Client, daemon: Daemon) -> None:
     assert str(daemon.pid) in shown and str(daemon.state_dir) in shown and "max-vms" in shown
 
 
+def workers_of(vmmctl: Client) -> list[dict[str, str]]:
+    """Rows of `info --workers`, by column; what is in the column IDS may have spaces."""
+    lines = vmmctl("info", "--workers").stdout.splitlines()
+    names = lines[0].lower().split()
+    rows = []
+    for line in lines[1:]:
+        row = re.fullmatch(r" *(\S+) +(\S+) +(\S+) +(\d+)  (.*\S) +(\S+) +(\S+) +(\S+)", line)
+        assert row and len(names) == 8, line
+        rows.append(dict(zip(names, (cell.strip() for cell in row.groups()))))
+    return rows
+
+
+def runners_of(vmmctl: Client) -> list[dict[str, str]]:
+    return [row for row in workers_of(vmmctl) if row["role"] == "runs"]
+
+
+def test_info_shows_workers(vmmctl: Client, rpc: Connection) -> None:
+    vms = [rpc.start(SPIN) for _ in range(4)]
+    rpc.stop(vms[2])
+    eventually(lambda: [row["vms"] for row in runners_of(vmmctl)] == ["3"], "the third to be down")
+    (row,) = runners_of(vmmctl)
+    assert (row["ids"], row["answers"], row["more"]) == ("1-2, 4", "yes", "yes")
+    assert row["version"] == rpc.call("daemon.info")["version"]
+    assert f" {row['owner']} " in vmmctl("list").stdout
+    (worker,) = [each for each in rpc.call("daemon.workers") if each["role"] == "runs"]
+    assert row["pid"] == str(worker["pid"])
+    spares = [row for row in workers_of(vmmctl) if row["role"] == "spare"]
+    assert spares and all(row["owner"] == row["ids"] == "-" for row in spares)
+    eventually(
+        lambda: json.loads(vmmctl("--json", "info", "--workers").stdout)
+        == rpc.call("daemon.workers"),
+        "the same in JSON, when the spare ones have come to be",
+    )
+
+
+def test_worker_that_does_not_answer_is_told(vmmctl: Client, rpc: Connection) -> None:
+    vm = rpc.start(SPIN)
+    pid = int(runners_of(vmmctl)[0]["pid"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        refused = vmmctl("stats", vm)  # within its 30 s
+        assert refused.returncode == 1 and "does not answer" in refused.stderr
+        assert "info --workers" in refused.stderr, "a hint"
+        assert [(row["pid"], row["answers"]) for row in runners_of(vmmctl)] == [(str(pid), "no")]
+        other = rpc.start(SPIN)
+        assert [(row["ids"], row["answers"]) for row in runners_of(vmmctl)] == [
+            (str(vm), "no"),
+            (str(other), "yes"),
+        ]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: runners_of(vmmctl)[0]["answers"] == "yes", "an answer")
+    assert vmmctl("stats", vm).returncode == 0
+
+
 def test_json_is_what_the_wire_has(vmmctl: Client, rpc: Connection) -> None:
     rpc.run(GUESTS / "hello.bin")
     assert json.loads(vmmctl("list", "--all", "--json").stdout) == [rpc.get(1)]
