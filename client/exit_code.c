@@ -11,10 +11,11 @@ static const struct exit_code_row {
     const char *reason;
     int code;
 } rows[] = {
-    { "halted", EXIT_CODE_OK },       { "guest-exit", OWN_CODE },
-    { "stopped", EXIT_CODE_STOPPED }, { "killed", EXIT_CODE_STOPPED },
-    { "timeout", EXIT_CODE_TIMEOUT }, { "shutdown", EXIT_CODE_CRASHED },
-    { "error", EXIT_CODE_CRASHED },   { "daemon-lost", EXIT_CODE_CRASHED },
+    { "halted", EXIT_CODE_OK },           { "guest-exit", OWN_CODE },
+    { "stopped", EXIT_CODE_STOPPED },     { "killed", EXIT_CODE_STOPPED },
+    { "timeout", EXIT_CODE_TIMEOUT },     { "shutdown", EXIT_CODE_CRASHED },
+    { "error", EXIT_CODE_CRASHED },       { "daemon-lost", EXIT_CODE_CRASHED },
+    { "worker-lost", EXIT_CODE_CRASHED },
 };
 
 int exit_code_of_guest(struct json_object *exit)

@@ -11,7 +11,7 @@ enum exit_code {
     EXIT_CODE_USAGE = 2,     /* the command line is wrong */
     EXIT_CODE_NO_DAEMON = 3, /* there is none, or it went away */
     EXIT_CODE_TIMEOUT = 124, /* as timeout(1) has it */
-    EXIT_CODE_CRASHED = 125, /* the guest failed, or the daemon under it */
+    EXIT_CODE_CRASHED = 125, /* the guest failed, or what ran it is gone */
     EXIT_CODE_STOPPED = 130, /* as a shell has it for what SIGINT ended */
 };
 

@@ -130,6 +130,25 @@ def test_run_that_is_stopped_exits_130(vmmctl: Client, rpc: Connection, image: C
         assert process.wait(30) == 130
 
 
+def test_run_and_wait_exit_125_when_the_worker_is_gone(
+    vmmctl: Client, rpc: Connection, image: Callable
+) -> None:
+    with vmmctl.popen("run", image(PRINT_THEN_SPIN)) as process:
+        assert process.stdout.read(2) == b"AB"
+        os.kill(int(runners_of(vmmctl)[0]["pid"]), signal.SIGKILL)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 125
+    assert b"(1) ended: worker-lost: " in said and b"by signal 9" in said
+    waited = vmmctl("wait", 1)
+    assert waited.returncode == 125 and "worker-lost" in waited.stdout
+    assert vmmctl("list", "--all").stdout.splitlines()[1].split()[:4] == [
+        *("1", "vm1", "lost", "worker-lost")
+    ]
+    status = vmmctl("status", 1).stdout
+    assert re.search(r"^state +lost\nreason +worker-lost\n.*by signal 9.*byte 2$", status, re.M)
+    assert vmmctl("logs", 1).stdout == "AB"
+
+
 def test_interrupted_run_stops_its_vm(vmmctl: Client, rpc: Connection, image: Callable) -> None:
     with vmmctl.popen("run", image(PRINT_THEN_SPIN)) as process:
         assert process.stdout.read(2) == b"AB"
