@@ -115,10 +115,12 @@ static struct json_object *worker_json(const struct worker *worker)
 
 void method_daemon_workers(struct rpc_call *call, const void *params)
 {
+    const struct worker_pool *pool = registry_workers(call->peer->context->registry);
     struct json_object *workers = json_object_new_array();
 
     (void)params;
-    LIST_FOR_EACH(worker_pool_workers(registry_workers(call->peer->context->registry)), link)
+    worker_pool_probe(pool);
+    LIST_FOR_EACH(worker_pool_workers(pool), link)
         json_append(&workers, worker_json(LIST_ENTRY(link, struct worker, link)));
     rpc_call_answer(call, workers);
 }

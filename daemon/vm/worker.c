@@ -490,6 +490,11 @@ bool worker_is_silent(const struct worker *worker)
     return worker->io->silent;
 }
 
+bool worker_is_done(const struct worker *worker)
+{
+    return atomic_load(&worker->page->heard) == worker->io->sent;
+}
+
 pid_t worker_pid(const struct worker *worker)
 {
     return worker->io->pid;

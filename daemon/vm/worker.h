@@ -120,6 +120,9 @@ void worker_terminate(struct worker *worker);
 /* Whether it has left a message unanswered for too long. */
 bool worker_is_silent(const struct worker *worker);
 
+/* Whether it has dealt with all that it was sent. */
+bool worker_is_done(const struct worker *worker);
+
 /* 0: not known yet. */
 pid_t worker_pid(const struct worker *worker);
 

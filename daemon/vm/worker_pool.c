@@ -524,15 +524,33 @@ const struct link_worker_greeting *worker_pool_greeting(const struct worker_pool
     return pool->greeted ? &pool->greeting : NULL;
 }
 
-void worker_pool_settings_changed(struct worker_pool *pool)
+static void send_log_level(struct worker *worker)
 {
     const struct link_log_level level = {
         .head = LINK_HEAD(LINK_LOG_LEVEL, level),
         .level = (uint32_t)log_get_level(),
     };
 
+    (void)worker_send(worker, &level, sizeof(level), NULL, 0);
+}
+
+void worker_pool_probe(const struct worker_pool *pool)
+{
+    LIST_FOR_EACH(&pool->workers, link) {
+        struct worker *worker = LIST_ENTRY(link, struct worker, link);
+        bool greeted = worker->greeting.head.size > 0; /* to come to be may take longer */
+
+        /* where something is unanswered already, more would only pile up; what it knows already
+         * does nothing to it */
+        if (greeted && speaks_our_version(worker) && worker_is_done(worker))
+            send_log_level(worker);
+    }
+}
+
+void worker_pool_settings_changed(struct worker_pool *pool)
+{
     LIST_FOR_EACH(&pool->workers, link)
-        (void)worker_send(LIST_ENTRY(link, struct worker, link), &level, sizeof(level), NULL, 0);
+        send_log_level(LIST_ENTRY(link, struct worker, link));
 }
 
 /* Receiving. */

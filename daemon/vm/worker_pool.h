@@ -71,6 +71,10 @@ const struct list *worker_pool_workers(const struct worker_pool *pool);
 /* What the first worker said of KVM; NULL: none has greeted yet. */
 const struct link_worker_greeting *worker_pool_greeting(const struct worker_pool *pool);
 
+/* Sends each worker something to deal with: one that does not is a silent one 5 s later, even if
+ * nobody wants anything of it. */
+void worker_pool_probe(const struct worker_pool *pool);
+
 /* New settings; or a log level for workers, too. */
 void worker_pool_settings_changed(struct worker_pool *pool);
 

@@ -369,6 +369,21 @@ def test_worker_that_does_not_answer_is_told(vmmctl: Client, rpc: Connection) ->
     assert vmmctl("stats", vm).returncode == 0
 
 
+def test_worker_that_hangs_unnoticed_is_found_by_looking(
+    vmmctl: Client, daemon: Daemon, rpc: Connection
+) -> None:
+    rpc.start(SPIN)
+    pid = int(runners_of(vmmctl)[0]["pid"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: runners_of(vmmctl)[0]["answers"] == "no", "silence")
+        assert {row["answers"] for row in workers_of(vmmctl) if row["pid"] != str(pid)} == {"yes"}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: runners_of(vmmctl)[0]["answers"] == "yes", "an answer")
+    assert daemon.log_text().count("does not answer") == 1
+
+
 def test_json_is_what_the_wire_has(vmmctl: Client, rpc: Connection) -> None:
     rpc.run(GUESTS / "hello.bin")
     assert json.loads(vmmctl("list", "--all", "--json").stdout) == [rpc.get(1)]
