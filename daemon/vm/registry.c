@@ -168,27 +168,16 @@ static void on_worker_ready(void *context, struct worker *worker)
     (void)context, (void)worker;
 }
 
-/* One that had ended before we came, and that the worker is still taking down. */
-static void take_back_ended(struct registry *registry, struct worker *worker,
-                            const struct link_report *report)
-{
-    struct vm *vm = registry_find_id(registry, report->vm.id);
-
-    if (!vm || !vm_has_ended(vm) || vm->worker || vm->worker_number != worker->number ||
-        vm->slot != report->vm.slot || report->phase != LINK_PHASE_ENDED)
-        return;
-    vm->worker = worker;
-    registry->counts.held++;
-    worker_pool_occupy(registry->pool, worker, vm->slot, vm_ref(vm));
-}
-
 static void on_report(void *context, struct worker *worker, const struct link_report *report)
 {
-    struct registry *registry = context;
     struct vm *vm;
 
-    if (!worker->vms[report->vm.slot])
-        take_back_ended(registry, worker, report);
+    (void)context;
+    /* one of which an earlier daemon knew that it has ended: the worker is taking it down yet */
+    if (report->phase == LINK_PHASE_ENDED && !worker->vms[report->vm.slot]) {
+        worker_pool_hold(worker, report->vm.slot);
+        return;
+    }
     vm = vm_of(worker, report->vm.id, report->vm.slot);
     if (!vm)
         return;

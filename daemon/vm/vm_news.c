@@ -215,9 +215,11 @@ void vm_handle_news(struct vm *vm, uint32_t news)
     }
     if (news & SLOT_OUTPUT && !vm_has_ended(vm))
         vm_output_tell(vm);
-    if (news & (SLOT_ENDED | SLOT_GONE))
+    if (news & SLOT_ENDED)
         handle_ended(vm);
-    if (news & SLOT_GONE)
+    /* else it is about the VM before in that slot, of which the daemon before ours was told: a
+     * thread may have been about to tell when its worker changed daemons */
+    if (news & SLOT_GONE && (vm_has_ended(vm) || end_as_file_says(vm)))
         let_go(vm);
     vm_unref(vm);
 }

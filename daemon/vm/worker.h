@@ -65,11 +65,12 @@ struct worker {
     enum worker_role role;
     uint32_t uid; /* whose it is; of a spare: nobody's */
     struct vm *vms[SLOTS_MAX];
-    unsigned vm_count;      /* slots in use */
-    bool tainted;           /* a thread of it hangs, or it speaks another version: no more VMs */
-    bool idle;              /* it has been empty for a while */
-    bool adopted;           /* an earlier daemon's: it is no child of ours */
-    bool settled;           /* it has reported what it has: before, its slots are not known */
+    unsigned vm_count; /* slots in use */
+    uint64_t leaving;  /* bits of slots whose VM ended under an earlier daemon, and is not gone */
+    bool reported;     /* all that it has is known, if it is adopted */
+    bool tainted;      /* a thread of it hangs, or it speaks another version: no more VMs */
+    bool idle;         /* it has been empty for a while */
+    bool adopted;      /* an earlier daemon's: it is no child of ours */
     struct list deliveries; /* of a receiver: what it was asked to take, oldest first */
 
     struct link_worker_greeting greeting; /* head.size 0: it has not greeted yet */

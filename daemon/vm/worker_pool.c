@@ -57,11 +57,14 @@ struct worker_pool {
 
 DEFINE_CLEANUP(struct worker_pool *, worker_pool_free);
 
-/* Whether a VM more may be there. */
+/* Whether a VM more may be there. An adopted one is not asked before it has reported: it may be
+ * stopped, or about to end, and which of its slots are free is not known. */
 static bool has_room(const struct worker_pool *pool, const struct worker *worker)
 {
-    return worker->vm_count < pool->limits->worker_vms && !worker->tainted &&
-           (!worker->adopted || worker->settled) && !worker_is_silent(worker);
+    unsigned used = worker->vm_count + (unsigned)__builtin_popcountll(worker->leaving);
+
+    return used < pool->limits->worker_vms && !worker->tainted && !worker_is_silent(worker) &&
+           (!worker->adopted || worker->reported);
 }
 
 static void sweep_soon(struct worker_pool *pool)
@@ -109,7 +112,7 @@ static void on_reported(void *context, struct worker *worker)
 {
     struct worker_pool *pool = context;
 
-    worker->settled = true;
+    worker->reported = true;
     pool->owner.reported(pool->owner.context, worker);
 }
 
@@ -132,6 +135,8 @@ static void on_news(void *context, struct worker *worker, unsigned slot, uint32_
 {
     struct worker_pool *pool = context;
 
+    if (news & SLOT_GONE)
+        worker->leaving &= ~(UINT64_C(1) << slot);
     pool->owner.news(pool->owner.context, worker, slot, news);
 }
 
@@ -487,7 +492,7 @@ int worker_pool_place(struct worker_pool *pool, uint32_t uid, struct worker **re
     if (r < 0)
         return r;
     for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
-        if (!worker->vms[slot]) {
+        if (!worker->vms[slot] && !(worker->leaving >> slot & 1)) {
             *ret = worker;
             *ret_slot = slot;
             return 0;
@@ -505,6 +510,11 @@ void worker_pool_occupy(struct worker_pool *pool, struct worker *worker, unsigne
     worker->idle = false;
     if (worker->vm_count == 0)
         sweep_soon(pool);
+}
+
+void worker_pool_hold(struct worker *worker, unsigned slot)
+{
+    worker->leaving |= UINT64_C(1) << slot;
 }
 
 void worker_pool_taint(struct worker_pool *pool, struct worker *worker)

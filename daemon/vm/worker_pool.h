@@ -62,6 +62,9 @@ int worker_pool_place(struct worker_pool *pool, uint32_t uid, struct worker **re
 void worker_pool_occupy(struct worker_pool *pool, struct worker *worker, unsigned slot,
                         struct vm *vm);
 
+/* The slot, which no VM is in, is not free before its worker says that what is there is gone. */
+void worker_pool_hold(struct worker *worker, unsigned slot);
+
 /* It is to take no more VMs. */
 void worker_pool_taint(struct worker_pool *pool, struct worker *worker);
 

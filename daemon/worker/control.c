@@ -165,7 +165,8 @@ static void send_report(struct control *control, struct guest *guest)
 /*
  * A daemon is there, the first or another one. Its page and bells take the place of those before.
  * What a thread tells by the old ones is not lost: it sets the guest's phase first, and the reports
- * are made after the exchange.
+ * are made after the exchange. A guest that is gone was told of by the old ones: of that there is
+ * no report, and its slot is free.
  */
 static void on_greeting(struct control *control, struct link_message *message)
 {

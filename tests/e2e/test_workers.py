@@ -1,0 +1,87 @@
+"""Processes that run VMs: what befalls one of them, or the daemon meanwhile, and whom that harms."""
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.daemon import Daemon
+from harness.images import ECHO, HALT, print_text
+from harness.rpc import Connection
+from harness.waiting import eventually
+
+
+def worker_of(rpc: Connection, vm: int) -> dict:
+    """The one that has the VM."""
+    return next(worker for worker in rpc.call("daemon.workers") if vm in worker["vms"])
+
+
+def has_stopped(pid: int) -> bool:
+    """Each thread, or it waits in the kernel: to close a VM waits for a thread of KVM's own, which
+    has stopped as well."""
+    states = [
+        (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    ]
+    return set(states) <= {"T", "D"}
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: has_stopped(pid), f"process {pid} to stop")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def holds_file_of(pid: int, vm: int) -> bool:
+    """A worker closes a VM's state file last, when it has taken the VM down."""
+    folder = Path(f"/proc/{pid}/fd")
+    return any(os.readlink(fd).endswith(f"/{vm}.vm") for fd in folder.iterdir())
+
+
+# The daemon goes, and another one comes.
+
+
+def kill_daemon_as_a_vm_is_taken_down(daemon: Daemon, remove: bool) -> tuple[int, int]:
+    """A VM has ended, and its worker is not done with it. The worker, and another VM that it has."""
+    for _ in range(50):
+        with daemon.connect() as rpc:
+            standing, ended = rpc.start(ECHO), rpc.start(HALT)
+            pid = worker_of(rpc, standing)["pid"]
+            rpc.wait(ended)
+            with stopped(pid):
+                if holds_file_of(pid, ended):
+                    if remove:
+                        rpc.call("vm.remove", {"vm": ended})
+                    daemon.kill()
+                    daemon.start()
+                    return pid, standing
+            rpc.stop(standing, force=True)
+    raise AssertionError("it is always done at once")
+
+
+def test_vm_that_is_taken_down_as_the_daemon_dies_harms_nobody(daemon: Daemon) -> None:
+    for remove in False, True:
+        pid, standing = kill_daemon_as_a_vm_is_taken_down(daemon, remove)
+        with daemon.connect() as rpc:
+            assert rpc.get(standing)["state"] == "running"
+            for _ in range(3):  # in each slot, that of the other VM too
+                assert rpc.run(print_text(b"again"))["data"] == b"again"
+            assert worker_of(rpc, standing)["pid"] == pid
+            rpc.stop(standing, force=True)
+
+
+def test_start_does_not_wait_for_a_worker_that_the_next_daemon_finds_stopped(daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        vm = rpc.start(ECHO)
+        pid = worker_of(rpc, vm)["pid"]
+    with stopped(pid):
+        daemon.kill()
+        with daemon.start().connect() as rpc:
+            assert rpc.run(print_text(b"elsewhere"))["data"] == b"elsewhere"
+            assert rpc.get(vm)["state"] == "running"
+    with daemon.connect() as rpc:
+        assert rpc.stop(vm, force=True)["exit"]["reason"] == "killed"
