@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.daemon import Daemon
 from harness.images import ECHO, HALT, print_text
-from harness.rpc import Connection
+from harness.rpc import Connection, as_data
 from harness.waiting import eventually
 
 
@@ -85,3 +85,20 @@ def test_start_does_not_wait_for_a_worker_that_the_next_daemon_finds_stopped(dae
             assert rpc.get(vm)["state"] == "running"
     with daemon.connect() as rpc:
         assert rpc.stop(vm, force=True)["exit"]["reason"] == "killed"
+
+
+def test_start_that_was_under_way_goes_on_with_the_next_daemon(daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        pid = worker_of(rpc, rpc.start(ECHO))["pid"]
+    with stopped(pid):
+        with daemon.connect() as rpc:
+            rpc.request("vm.start", {"image": as_data(ECHO), "name": "begun"})
+            rpc.request("vm.get", {"vm": "begun"})  # its answer comes behind that: it is begun
+            rpc.receive()
+        daemon.kill()
+        with daemon.start().connect() as rpc:
+            assert rpc.get("begun")["state"] == "starting"
+    with daemon.connect() as rpc:
+        eventually(lambda: rpc.get("begun")["state"] == "running", "it to run")
+        rpc.give("begun", b"input")
+        eventually(lambda: rpc.output("begun") == b"input", "its echo")
