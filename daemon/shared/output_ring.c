@@ -36,6 +36,8 @@ void output_ring_append(struct output_ring *ring, const void *data, size_t size)
         uint64_t room = atomic_load_explicit(&state->size, memory_order_relaxed);
         uint64_t n;
 
+        if (room == 0) /* the file was cut short, and reads as zeros: the guest is about to end */
+            return;
         if (end == room && room < atomic_load_explicit(&state->capacity, memory_order_relaxed)) {
             grow(ring, room);
             continue;

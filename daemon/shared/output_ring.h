@@ -54,7 +54,8 @@ struct output_chunk {
 /* The first reservation of a ring: bytes. capacity: a power of two. Any thread. */
 uint64_t output_ring_first_size(uint64_t capacity);
 
-/* Never fails, never waits; a system call only where the ring grows. The VM's thread. */
+/* Never fails, never waits; a system call only where the ring grows. What is appended to a ring
+ * whose file was cut short is lost. The VM's thread. */
 void output_ring_append(struct output_ring *ring, const void *data, size_t size);
 
 /* Bytes ever appended, as who appends says. Any thread. */

@@ -110,6 +110,21 @@ static void first_reservation_is_a_step_or_a_smaller_capacity(void **state)
     assert_int_equal(output_ring_first_size(UINT64_C(1) << 40), STEP);
 }
 
+/* As where its file was cut short (util/bus_error.h). */
+static void append_to_a_ring_whose_counters_are_gone_writes_nothing(void **state)
+{
+    struct memory_ring memory;
+
+    (void)state;
+    make_ring(&memory, 4096);
+    append(&memory.ring, 100);
+    memory.state = (struct output_ring_state){ 0 };
+    output_ring_append(&memory.ring, "more", 4);
+    assert_int_equal(output_ring_end(&memory.ring), 0);
+    assert_int_equal(memory.ring.bytes[0], byte_at(0));
+    free_ring(&memory);
+}
+
 static void new_ring_holds_nothing(void **state)
 {
     struct memory_ring memory;
@@ -520,6 +535,7 @@ int main(void)
         cmocka_unit_test(full_disk_leaves_the_ring_the_size_it_has),
         cmocka_unit_test(full_disk_is_asked_only_once),
         cmocka_unit_test(another_view_of_the_same_memory_reads_the_same),
+        cmocka_unit_test(append_to_a_ring_whose_counters_are_gone_writes_nothing),
         cmocka_unit_test(readers_of_a_ring_that_overflows_get_each_byte_or_its_loss),
         cmocka_unit_test(readers_of_a_ring_that_grows_get_each_byte),
         cmocka_unit_test(readers_of_a_ring_that_grows_and_then_overflows_get_each_byte_or_its_loss),
