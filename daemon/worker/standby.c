@@ -94,6 +94,19 @@ static int add_thread(struct standby *standby, struct guest *guest)
     return 0;
 }
 
+/* All but the kick, and those that a thread's own instruction causes: blocked, these would end the
+ * process in place of their handlers (sigprocmask(2), "Notes"). A state file that was cut short is
+ * a SIGBUS. */
+static void fill_mask(sigset_t *mask)
+{
+    static const int faults[] = { SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGSYS, SIGTRAP };
+
+    sigfillset(mask);
+    sigdelset(mask, vcpu_kick_signal());
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(mask, faults[i]);
+}
+
 int standby_new(struct standby **ret)
 {
     struct standby *standby = calloc(1, sizeof(*standby));
@@ -101,8 +114,7 @@ int standby_new(struct standby **ret)
 
     if (!standby)
         return -ENOMEM;
-    sigfillset(&mask);
-    sigdelset(&mask, vcpu_kick_signal());
+    fill_mask(&mask);
     pthread_attr_init(&standby->attributes);
     pthread_attr_setdetachstate(&standby->attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&standby->attributes, STACK_SIZE);

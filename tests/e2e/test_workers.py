@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.daemon import Daemon
-from harness.images import ECHO, HALT, print_text
+from harness.images import ECHO, HALT, SPIN, STREAM_ENDLESS, print_text
 from harness.rpc import Connection, as_data
 from harness.waiting import eventually
+
+
+RINGS = 4096, 65536  # bytes
 
 
 def worker_of(rpc: Connection, vm: int) -> dict:
@@ -102,3 +105,22 @@ def test_start_that_was_under_way_goes_on_with_the_next_daemon(daemon: Daemon) -
         eventually(lambda: rpc.get("begun")["state"] == "running", "it to run")
         rpc.give("begun", b"input")
         eventually(lambda: rpc.output("begun") == b"input", "its echo")
+
+
+# Files.
+
+
+def test_file_that_is_cut_short_ends_its_vm_alone(daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        cut = [rpc.start(image, ring=ring) for image in (STREAM_ENDLESS, SPIN, ECHO) for ring in RINGS]
+        other = rpc.start(ECHO)
+        pid = worker_of(rpc, other)["pid"]
+        eventually(lambda: rpc.get(cut[0])["output"]["next"] > 0, "output")
+        for vm in cut:
+            os.truncate(daemon.state_dir / f"{vm}.vm", 0)
+        for vm in cut:
+            rpc.get(vm)  # who prints nothing is found out by who reads
+            assert rpc.wait(vm)["state"] in ("failed", "exited")
+        assert worker_of(rpc, other)["pid"] == pid
+        rpc.give(other, b"input")
+        eventually(lambda: rpc.output(other) == b"input", "its echo")
