@@ -53,13 +53,30 @@ static void format_name(uint64_t id, char name[static FILE_NAME_SIZE])
     snprintf(name, FILE_NAME_SIZE, "%" PRIu64 ".vm", id);
 }
 
-uint64_t vm_file_id(const char *name)
+static void format_discarded_name(uint64_t id, char name[static FILE_NAME_SIZE])
+{
+    snprintf(name, FILE_NAME_SIZE, "%" PRIu64 ".gone", id);
+}
+
+typedef void (*format_fn)(uint64_t id, char name[static FILE_NAME_SIZE]);
+
+static uint64_t id_of(const char *name, format_fn format)
 {
     char canonical[FILE_NAME_SIZE];
     uint64_t id = strtoull(name, NULL, 10);
 
-    format_name(id, canonical);
+    format(id, canonical);
     return strcmp(name, canonical) == 0 && id <= VM_FILE_ID_MAX ? id : 0;
+}
+
+uint64_t vm_file_id(const char *name)
+{
+    return id_of(name, format_name);
+}
+
+uint64_t vm_file_discarded_id(const char *name)
+{
+    return id_of(name, format_discarded_name);
 }
 
 int vm_file_make(int directory_fd, uint64_t id)
@@ -87,6 +104,23 @@ int vm_file_remove(int directory_fd, uint64_t id)
     char name[FILE_NAME_SIZE];
 
     format_name(id, name);
+    return unlinkat(directory_fd, name, 0) < 0 ? -errno : 0;
+}
+
+int vm_file_discard(int directory_fd, uint64_t id)
+{
+    char name[FILE_NAME_SIZE], discarded[FILE_NAME_SIZE];
+
+    format_name(id, name);
+    format_discarded_name(id, discarded);
+    return renameat(directory_fd, name, directory_fd, discarded) < 0 ? -errno : 0;
+}
+
+int vm_file_remove_discarded(int directory_fd, uint64_t id)
+{
+    char name[FILE_NAME_SIZE];
+
+    format_discarded_name(id, name);
     return unlinkat(directory_fd, name, 0) < 0 ? -errno : 0;
 }
 

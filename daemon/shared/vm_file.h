@@ -160,5 +160,14 @@ void vm_file_free(struct vm_file *file);
 /* Unlinks the file of a VM. Errors: negative errno. Any thread. */
 int vm_file_remove(int directory_fd, uint64_t id);
 
-/* The id in a file's name, or 0: the name is not of a VM file. */
+/*
+ * In two steps, for to unlink a large file takes a while: from the first one on it is no VM's any
+ * more, and only waits for the second, by this daemon or the next. Errors: negative errno. Any
+ * thread.
+ */
+int vm_file_discard(int directory_fd, uint64_t id);
+int vm_file_remove_discarded(int directory_fd, uint64_t id);
+
+/* The id in a file's name, or 0: the name is not of a VM file; of one that was discarded. */
 uint64_t vm_file_id(const char *name);
+uint64_t vm_file_discarded_id(const char *name);

@@ -76,8 +76,10 @@ static void forget(struct registry *registry, struct vm *vm)
     list_remove(&vm->ended_link);
     registry->counts.ended--;
     vm->removed = true;
-    ledger_remove(registry->ledger, vm->ledger_index);
+    /* in this order: a row without a file is one that was removed, a file without a row is strange
+     */
     state_dir_remove(&registry->directory, vm->record.id);
+    ledger_remove(registry->ledger, vm->ledger_index);
     vm_unref(vm); /* the registry's */
     registry_counts_changed(registry);
 }

@@ -117,7 +117,7 @@ static int compare_numbers(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* Takes directory. */
+/* Takes directory. What the daemon before had discarded goes on the way. */
 static int collect_ids(DIR *directory, uint64_t **ret_ids, size_t *ret_count)
 {
     size_t count = 0, capacity = 64;
@@ -126,7 +126,10 @@ static int collect_ids(DIR *directory, uint64_t **ret_ids, size_t *ret_count)
 
     while (ids && (entry = readdir(directory))) {
         uint64_t id = vm_file_id(entry->d_name);
+        uint64_t discarded = vm_file_discarded_id(entry->d_name);
 
+        if (discarded > 0)
+            (void)vm_file_remove_discarded(dirfd(directory), discarded); /* else the next time */
         if (id == 0)
             continue;
         if (count == capacity) {
@@ -166,32 +169,47 @@ int state_dir_read_ids(struct state_dir *dir, uint64_t **ret_ids, size_t *ret_co
 
 struct removal {
     struct work_item item;
-    int directory_fd;
+    int directory_fd; /* its own: the queue may come to it when the directory is closed */
     uint64_t id;
 };
 
 static void remove_file(void *argument)
 {
     struct removal *removal = argument;
-    int r = vm_file_remove(removal->directory_fd, removal->id);
+    int r = vm_file_remove_discarded(removal->directory_fd, removal->id);
 
-    if (r < 0 && r != -ENOENT)
-        log_warning("cannot delete the state file of VM %" PRIu64 ": %s, it will be listed again "
-                    "after a restart",
+    if (r < 0)
+        log_warning("cannot delete the state file of VM %" PRIu64 ": %s, leaving that to a restart",
                     removal->id, strerror(-r));
+    close(removal->directory_fd);
     free(removal);
+}
+
+static int submit_removal(struct state_dir *dir, uint64_t id)
+{
+    struct removal *removal = calloc(1, sizeof(*removal));
+
+    if (!removal)
+        return -ENOMEM;
+    removal->item = (struct work_item){ .fn = remove_file, .argument = removal };
+    removal->id = id;
+    removal->directory_fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, 0);
+    if (removal->directory_fd < 0) {
+        free(removal);
+        return -errno;
+    }
+    work_queue_submit(dir->queue, &removal->item);
+    return 0;
 }
 
 void state_dir_remove(struct state_dir *dir, uint64_t id)
 {
-    struct removal *removal = calloc(1, sizeof(*removal));
+    int r = vm_file_discard(dir->fd, id);
 
-    if (!removal) {
-        log_warning("no memory to delete the state file of VM %" PRIu64, id);
+    if (r == -ENOENT)
         return;
-    }
-    removal->item = (struct work_item){ .fn = remove_file, .argument = removal };
-    removal->directory_fd = dir->fd;
-    removal->id = id;
-    work_queue_submit(dir->queue, &removal->item);
+    if (r == 0)
+        r = submit_removal(dir, id);
+    if (r < 0)
+        log_warning("cannot delete the state file of VM %" PRIu64 ": %s", id, strerror(-r));
 }

@@ -43,5 +43,6 @@ int state_dir_take_id(struct state_dir *dir, uint64_t *ret_id, struct error *err
 int state_dir_read_ids(struct state_dir *dir, uint64_t **ret_ids, size_t *ret_count,
                        struct error *err);
 
-/* Has the queue delete a VM's file. */
+/* Discards a VM's file at once, and has the queue delete it: if the daemon dies between the two,
+ * the next one does it. */
 void state_dir_remove(struct state_dir *dir, uint64_t id);

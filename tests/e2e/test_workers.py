@@ -107,6 +107,27 @@ def test_start_that_was_under_way_goes_on_with_the_next_daemon(daemon: Daemon) -
         eventually(lambda: rpc.output("begun") == b"input", "its echo")
 
 
+def test_vms_that_are_removed_as_the_daemon_dies_leave_no_file(daemon: Daemon) -> None:
+    removed = []
+    for _ in range(3):
+        with daemon.connect() as rpc:
+            vms = [rpc.start(HALT) for _ in range(60)]
+            for vm in vms:
+                rpc.wait(vm)
+            removals = {rpc.request("vm.remove", {"vm": vm}): vm for vm in vms}
+            removed += [removals[rpc.receive()["id"]] for _ in range(10)]
+        daemon.kill()
+        with daemon.start().connect() as rpc:
+            listed = {record["id"] for record in rpc.call("vm.list", {"all": True})}
+            assert not listed & set(removed)
+            eventually(
+                lambda: {path.name for path in daemon.state_dir.iterdir()}
+                == {"lock", "next-id", "ledger", "workers", *(f"{vm}.vm" for vm in listed)},
+                "files of those that are listed, and no other",
+            )
+    assert "ignoring it" not in daemon.log_text()
+
+
 # Files.
 
 

@@ -750,6 +750,25 @@ static void removed_file_that_is_mapped_can_be_used_on(void **state)
     vm_file_free(file);
 }
 
+static void discarded_file_is_no_vm_s_and_can_be_removed(void **state)
+{
+    create_with_output(state, 7, 10);
+    assert_int_equal(vm_file_discard(directory_of(state), 7), 0);
+    assert_not_opened(state, 7, -ENOENT, "No such file or directory");
+    assert_int_equal(vm_file_discard(directory_of(state), 7), -ENOENT);
+    assert_int_equal(vm_file_remove_discarded(directory_of(state), 7), 0);
+    assert_int_equal(vm_file_remove_discarded(directory_of(state), 7), -ENOENT);
+}
+
+static void id_is_read_from_the_name_of_a_discarded_file(void **state)
+{
+    (void)state;
+    assert_int_equal(vm_file_discarded_id("7.gone"), 7);
+    assert_int_equal(vm_file_discarded_id("7.vm"), 0);
+    assert_int_equal(vm_file_discarded_id("07.gone"), 0);
+    assert_int_equal(vm_file_id("7.gone"), 0);
+}
+
 static void free_accepts_null(void **state)
 {
     (void)state;
@@ -817,6 +836,8 @@ int main(void)
         directory_test(file_with_any_byte_changed_is_refused_or_safe_to_use),
         directory_test(removed_file_is_gone),
         directory_test(removed_file_that_is_mapped_can_be_used_on),
+        directory_test(discarded_file_is_no_vm_s_and_can_be_removed),
+        cmocka_unit_test(id_is_read_from_the_name_of_a_discarded_file),
         cmocka_unit_test(free_accepts_null),
         cmocka_unit_test(id_is_read_from_the_name_of_a_file),
         cmocka_unit_test(any_other_name_is_not_of_a_vm_file),
