@@ -109,9 +109,10 @@ void worker_remove_files(int directory_fd, uint64_t number)
 {
     char name[WORKER_NAME_SIZE];
 
-    format_name(number, "sock", name);
-    unlinkat(directory_fd, name, 0);
+    /* the socket last: it is by that that the next daemon finds what we did not come to remove */
     format_name(number, "note", name);
+    unlinkat(directory_fd, name, 0);
+    format_name(number, "sock", name);
     unlinkat(directory_fd, name, 0);
 }
 
