@@ -224,7 +224,7 @@ static int make_events(struct worker *worker)
     io->bell = event_new(base, io->bell_fd, EV_READ | EV_PERSIST, on_bell, worker);
     io->look = event_new(base, -1, 0, on_look, worker);
     if (!io->readable || !io->writable || !io->bell || !io->look ||
-        event_add(io->readable, NULL) < 0 || event_add(io->bell, NULL) < 0)
+        event_add(io->readable, NULL) < 0)
         return -ENOMEM;
     return 0;
 }
@@ -559,6 +559,31 @@ static void end_text(char *text, size_t size)
             *c = '?';
 }
 
+static void take_news(struct worker *worker)
+{
+    uint64_t slots = slot_page_take_news(worker->page);
+
+    for (unsigned slot = 0; slots; slot++, slots >>= 1)
+        if (slots & 1)
+            worker->owner->news(worker->owner->context, worker, slot,
+                                atomic_exchange(&worker->page->slots[slot].news, 0));
+}
+
+/*
+ * From now on its bell is heard, not before: news is of what came after the reports, and a VM that
+ * has ended meanwhile is not to be reported as running when we have let go of it. What there is
+ * already is taken at once, before a slot could be anybody else's.
+ */
+static void end_reports(struct worker *worker)
+{
+    worker->owner->reported(worker->owner->context, worker);
+    if (event_add(worker->io->bell, NULL) < 0) {
+        punish(worker, "cannot be heard for want of memory");
+        return;
+    }
+    take_news(worker);
+}
+
 static void on_greeting(struct worker *worker)
 {
     const struct worker_owner *owner = worker->owner;
@@ -579,7 +604,7 @@ static void on_greeting(struct worker *worker)
     worker->io->reports_left = greeting->vm_count;
     owner->greeted(owner->context, worker);
     if (worker->io->reports_left == 0)
-        owner->reported(owner->context, worker);
+        end_reports(worker);
 }
 
 static void on_report(struct worker *worker)
@@ -595,7 +620,7 @@ static void on_report(struct worker *worker)
     }
     owner->report(owner->context, worker, &report);
     if (--worker->io->reports_left == 0)
-        owner->reported(owner->context, worker);
+        end_reports(worker);
 }
 
 static void on_refused(struct worker *worker)
@@ -681,17 +706,12 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 static void on_bell(evutil_socket_t fd, short what, void *context)
 {
-    struct worker *worker = context;
-    uint64_t count, slots;
+    uint64_t count;
 
     (void)what;
     if (read(fd, &count, sizeof(count)) < 0)
         return; /* EAGAIN: another turn took it */
-    slots = slot_page_take_news(worker->page);
-    for (unsigned slot = 0; slots; slot++, slots >>= 1)
-        if (slots & 1)
-            worker->owner->news(worker->owner->context, worker, slot,
-                                atomic_exchange(&worker->page->slots[slot].news, 0));
+    take_news(context);
 }
 
 /* Starting the process. */
