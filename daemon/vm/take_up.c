@@ -56,7 +56,7 @@ static struct worker *worker_of(struct registry *registry, const struct ledger_r
     return worker;
 }
 
-static enum vm_state state_to_begin_with(const struct vm *vm)
+static enum vm_state state_in_file(const struct vm *vm)
 {
     return vm->file ? vm_file_state(vm->file) : VM_STARTING;
 }
@@ -67,11 +67,10 @@ static bool take_up_live(struct registry *registry, struct vm *vm, const struct 
     struct worker *worker = row->ended ? NULL : worker_of(registry, row);
 
     if (!worker || row->slot >= SLOTS_MAX || worker->vms[row->slot] ||
-        vm_state_is_terminal(state_to_begin_with(vm)) || !registry_list_live(registry, vm))
+        vm_state_is_terminal(vm->state) || !registry_list_live(registry, vm))
         return false;
     vm->worker = worker;
     vm->input_unknown = true;
-    vm->state = state_to_begin_with(vm);
     vm->pause_asked = vm->pause_wanted = vm->state == VM_PAUSED;
     worker_pool_occupy(registry->pool, worker, row->slot, vm_ref(vm));
     return true;
@@ -84,7 +83,7 @@ static const char lost_with_daemon[] = "vmmd ended while this VM was %s; its out
 static void mark_lost(struct registry *registry, struct vm *vm, const struct ledger_row *row)
 {
     struct vm_record *record = &vm->record;
-    enum vm_state before = state_to_begin_with(vm);
+    enum vm_state before = state_in_file(vm);
     uint64_t end = vm->file ? output_ring_end(&vm->file->ring) : 0;
     int fd;
 
@@ -110,12 +109,16 @@ static void mark_lost(struct registry *registry, struct vm *vm, const struct led
     }
 }
 
-/* Whether the VM was live, and is lost. */
+/* Whether the VM was live, and is lost. Its worker may have brought it to its end since its file
+ * was read. */
 static bool settle(struct registry *registry, struct vm *vm, const struct ledger_row *row)
 {
-    enum vm_state state = state_to_begin_with(vm);
-    bool lost = !vm_state_is_terminal(state);
+    enum vm_state state;
+    bool lost;
 
+    (void)vm_read_file(vm, NULL);
+    state = state_in_file(vm);
+    lost = !vm_state_is_terminal(state);
     if (lost)
         mark_lost(registry, vm, row);
     else
@@ -125,25 +128,46 @@ static bool settle(struct registry *registry, struct vm *vm, const struct ledger
     return lost;
 }
 
-/* The VM of a row. Whether it was live, and is lost. */
-static bool load_row(struct registry *registry, const struct ledger_row *given, size_t index)
+/* The VM of a row. */
+struct found {
+    uint64_t id;
+    size_t index;         /* of its row */
+    struct vm *vm;        /* NULL: out of memory */
+    int unread;           /* negative errno: why its file cannot be read */
+    struct error problem; /* likewise, if it is not 0 */
+};
+
+/* Before anybody speaks to its worker: one that has ended by now is reported as ended. */
+static void read_found(struct registry *registry, struct found *found)
 {
-    const struct ledger_row row = *given; /* whose place may change */
-    struct vm *vm = vm_of_row(registry, &row, index);
-    struct error err = { 0 };
-    int r;
+    size_t index = found->index;
+
+    found->vm = vm_of_row(registry, ledger_next(registry->ledger, &index), found->index);
+    if (!found->vm)
+        return;
+    found->unread = vm_read_file(found->vm, &found->problem);
+    found->vm->state = state_in_file(found->vm);
+    if (found->unread == 0) /* again: the record is to be as new as the state */
+        found->unread = vm_read_file(found->vm, &found->problem);
+}
+
+/* Whether it was live, and is lost. */
+static bool place_found(struct registry *registry, struct found *found)
+{
+    size_t index = found->index;
+    const struct ledger_row row = *ledger_next(registry->ledger, &index); /* its place may change */
+    struct vm *vm = found->vm;
 
     if (!vm)
         return false;
-    r = vm_read_file(vm, &err);
-    if (r < 0 && (row.ended || !worker_of(registry, &row))) {
+    if (found->unread < 0 && (row.ended || !worker_of(registry, &row))) {
         /* a start that was never answered leaves no file, or an unfinished one */
-        if (r == -ENOENT || r == -ENODATA) {
+        if (found->unread == -ENOENT || found->unread == -ENODATA) {
             vm_file_remove(registry->directory.fd, row.id);
             ledger_remove(registry->ledger, index);
         } else {
             log_warning("cannot use '%" PRIu64 ".vm' in the state directory: %s, ignoring it",
-                        row.id, err.text);
+                        row.id, found->problem.text);
         }
         vm_free(vm);
         return false;
@@ -214,42 +238,37 @@ static int load_files(struct registry *registry, bool made, struct error *err)
     return r;
 }
 
-struct place {
-    uint64_t id;
-    size_t index; /* of its row */
-};
-
-static int compare_places(const void *a, const void *b)
+static int compare_found(const void *a, const void *b)
 {
-    uint64_t left = ((const struct place *)a)->id, right = ((const struct place *)b)->id;
+    uint64_t left = ((const struct found *)a)->id, right = ((const struct found *)b)->id;
 
     return left < right ? -1 : left > right;
 }
 
 /* In the order of their ids, which is not that of the rows. */
-static int collect_places(const struct registry *registry, struct place **ret, size_t *ret_count)
+static int collect_rows(const struct registry *registry, struct found **ret, size_t *ret_count)
 {
     const struct ledger_row *row;
-    struct place *places;
+    struct found *found;
     size_t count = 0;
 
     for (size_t index = 0; ledger_next(registry->ledger, &index); index++)
         count++;
-    places = calloc(count + 1, sizeof(*places));
-    if (!places)
+    found = calloc(count + 1, sizeof(*found));
+    if (!found)
         return -ENOMEM;
     count = 0;
     for (size_t index = 0; (row = ledger_next(registry->ledger, &index)); index++)
-        places[count++] = (struct place){ .id = row->id, .index = index };
-    qsort(places, count, sizeof(*places), compare_places);
-    *ret = places;
+        found[count++] = (struct found){ .id = row->id, .index = index };
+    qsort(found, count, sizeof(*found), compare_found);
+    *ret = found;
     *ret_count = count;
     return 0;
 }
 
 int registry_take_up(struct registry *registry, struct error *err)
 {
-    _cleanup_free_ struct place *places = NULL;
+    _cleanup_free_ struct found *found = NULL;
     size_t count, lost = 0;
     bool made;
     int r;
@@ -259,13 +278,12 @@ int registry_take_up(struct registry *registry, struct error *err)
         r = load_files(registry, made, err);
     if (r < 0)
         return r;
-    if (collect_places(registry, &places, &count) < 0)
+    if (collect_rows(registry, &found, &count) < 0)
         return error_set(err, -ENOMEM, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        size_t index = places[i].index;
-
-        lost += load_row(registry, ledger_next(registry->ledger, &index), index);
-    }
+    for (size_t i = 0; i < count; i++)
+        read_found(registry, &found[i]);
+    for (size_t i = 0; i < count; i++)
+        lost += place_found(registry, &found[i]);
     /* however many were lost at once, each of them is listed */
     registry_retire(registry, registry->setup.limits->retain + lost);
     if (count > 0)

@@ -107,6 +107,22 @@ def test_start_that_was_under_way_goes_on_with_the_next_daemon(daemon: Daemon) -
         eventually(lambda: rpc.output("begun") == b"input", "its echo")
 
 
+def test_vms_that_end_while_the_next_daemon_begins_harm_nobody(daemon: Daemon) -> None:
+    """Many files are to be read, while one VM after the other comes to its end."""
+    with daemon.connect() as rpc:
+        standing = rpc.start(ECHO)
+        for _ in range(300):
+            rpc.start(HALT)
+        pid = worker_of(rpc, standing)["pid"]
+        ending = [rpc.start(ECHO, timeout_ms=200 + 8 * n) for n in range(50)]
+        daemon.kill()
+        with daemon.start().connect() as again:
+            for vm in ending:
+                assert again.wait(vm)["exit"]["reason"] == "timeout"
+            assert again.get(standing)["state"] == "running"
+            assert worker_of(again, standing)["pid"] == pid
+
+
 def test_vms_that_are_removed_as_the_daemon_dies_leave_no_file(daemon: Daemon) -> None:
     removed = []
     for _ in range(3):
