@@ -173,7 +173,7 @@ static void handle_running(struct vm *vm)
 {
     struct error err;
 
-    if (vm->file)
+    if (vm->file && vm->state != VM_STARTING)
         return; /* we know */
     if (vm_read_file(vm, &err) < 0) {
         log_vm_line(LOG_LEVEL_WARNING, vm->record.id, vm->record.name, "cannot use its file: %s",

@@ -1,14 +1,17 @@
 """Processes that run VMs: what befalls one of them, or the daemon meanwhile, and whom that harms."""
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.daemon import Daemon
 from harness.images import ECHO, HALT, SPIN, STREAM_ENDLESS, print_text
 from harness.rpc import Connection, as_data
+from harness.settings import GUESTS
 from harness.waiting import eventually
+
+StartDaemon = Callable[..., Daemon]
 
 
 RINGS = 4096, 65536  # bytes
@@ -103,6 +106,26 @@ def test_start_that_was_under_way_goes_on_with_the_next_daemon(daemon: Daemon) -
             assert rpc.get("begun")["state"] == "starting"
     with daemon.connect() as rpc:
         eventually(lambda: rpc.get("begun")["state"] == "running", "it to run")
+        rpc.give("begun", b"input")
+        eventually(lambda: rpc.output("begun") == b"input", "its echo")
+
+
+def test_start_that_waits_for_its_image_goes_on_with_the_next_daemon(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon("--image-dir", str(GUESTS))
+    by_path = {"image": {"path": "cat.bin"}}
+    with daemon.connect() as rpc:
+        first = rpc.call("vm.start", by_path)["id"]
+        receiver = next(w["pid"] for w in rpc.call("daemon.workers") if w["role"] == "receives")
+        with stopped(receiver):
+            rpc.request("vm.start", by_path | {"name": "begun"})
+            file = daemon.state_dir / f"{first + 1}.vm"
+            eventually(lambda: file.exists() and file.stat().st_size > 0, "its worker to begin")
+            daemon.kill()
+            with daemon.start().connect() as again:
+                assert again.get("begun")["state"] == "starting"
+    with daemon.connect() as rpc:
+        eventually(lambda: rpc.get("begun")["state"] == "running", "it to run")
+        assert rpc.get("begun")["started"] and rpc.get("begun")["machine"] == "bare"
         rpc.give("begun", b"input")
         eventually(lambda: rpc.output("begun") == b"input", "its echo")
 
