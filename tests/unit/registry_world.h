@@ -6,9 +6,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <event2/event.h>
 
+#include "memfd.h"
 #include "temporary_directory.h"
 #include "util/closer.h"
 #include "util/work_queue.h"
@@ -102,11 +105,92 @@ static inline void registry_world_turn(struct registry_world *world)
     assert_false(world->late);
 }
 
+/* One turn of the loop, which waits for a moment at most: for what nobody tells of. */
+static inline void registry_world_nap(struct registry_world *world)
+{
+    static const struct timeval moment = { .tv_usec = 2000 };
+
+    event_base_loopexit(world->base, &moment);
+    event_base_dispatch(world->base);
+    assert_false(world->late);
+}
+
 /* Turns the loop until no worker holds a VM any more. */
 static inline void registry_world_wait_for_workers(struct registry_world *world)
 {
     while (registry_counts(world->registry).held > 0)
         registry_world_turn(world);
+}
+
+/* Turns the loop until the VM is in that state. */
+static inline void registry_world_wait_for_state(struct registry_world *world, const struct vm *vm,
+                                                 enum vm_state vm_state)
+{
+    while (vm->state != vm_state && !vm_state_is_terminal(vm->state))
+        registry_world_turn(world);
+    assert_string_equal(vm_state_to_string(vm->state), vm_state_to_string(vm_state));
+}
+
+/* Starts a VM of an image that is empty. script: for scripted_worker, as the command line. name:
+ * NULL for none. */
+static inline int registry_world_ask(struct registry_world *world, const struct vm_peer *owner,
+                                     const char *name, const char *script,
+                                     const struct definition *definition, struct vm **ret,
+                                     struct error *err)
+{
+    struct vm_request request = VM_REQUEST_NONE;
+
+    request.definition = *definition;
+    request.definition.cpus = 1;
+    request.named = name != NULL;
+    if (name)
+        snprintf(request.name, sizeof(request.name), "%s", name);
+    request.append = strdup(script);
+    request.sources[0] = (struct vm_source){
+        .kind = VM_SOURCE_FILE,
+        .fd = memfd_of("", 0),
+        .name = strdup("a.bin"),
+    };
+    request.source_count = 1;
+    return registry_start_vm(world->registry, &request, owner, NULL, ret, err);
+}
+
+/* The same, as a user, and of what there is nothing to refuse. */
+static inline struct vm *registry_world_start_vm(struct registry_world *world, uint32_t uid,
+                                                 const char *name, const char *script)
+{
+    static const struct definition usual;
+    const struct vm_peer owner = { .uid = uid, .gid = 100, .pid = 4711 };
+    struct error err;
+    struct vm *vm;
+
+    if (registry_world_ask(world, &owner, name, script, &usual, &vm, &err) < 0)
+        fail_msg("%s", err.text);
+    return vm;
+}
+
+/* Its output is that text, all of it. */
+static inline void assert_output(const struct vm *vm, const char *expected)
+{
+    struct output_chunk chunk;
+    char data[256];
+
+    assert_non_null(vm_ring(vm));
+    assert_int_equal(output_ring_read(vm_ring(vm), 0, data, sizeof(data), &chunk), 0);
+    assert_int_equal(chunk.start, 0);
+    assert_int_equal(chunk.length, strlen(expected));
+    assert_memory_equal(data, expected, chunk.length);
+}
+
+/* Turns the loop until it has printed that text, and nothing else. */
+static inline void registry_world_wait_for_output(struct registry_world *world, const struct vm *vm,
+                                                  const char *expected)
+{
+    while (!vm_ring(vm) || output_ring_end(vm_ring(vm)) < strlen(expected)) {
+        assert_false(vm_has_ended(vm));
+        registry_world_nap(world);
+    }
+    assert_output(vm, expected);
 }
 
 /* The file of a VM of an earlier daemon, which printed "left". */

@@ -623,11 +623,13 @@ static void on_start(struct worker *worker, struct link_message *message)
     struct guest *guest;
 
     link_message_read(message, &start, sizeof(start));
-    require(start.vm.slot < SLOTS_MAX && !worker->guests[start.vm.slot].there, "slot");
+    require(start.vm.slot < SLOTS_MAX, "slot");
     require(definition_unpack(&start.definition, (const char *)message->bytes + sizeof(start),
                               start.texts_size, &texts) == 0,
             "texts");
     guest = &worker->guests[start.vm.slot];
+    if (guest->there)
+        forget(guest); /* it has told so, and lied */
     *guest = (struct guest){
         .there = true,
         .id = start.vm.id,

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memfd.h"
 #include "registry_world.h"
 #include "util/log.h"
 
@@ -74,35 +73,9 @@ static int end_and_tear_down(void **state)
     return tear_down(state);
 }
 
-/* script: the worker's, as the VM's command line. */
-static int start_request(struct registry_world *world, const char *name, const char *script,
-                         struct definition definition, struct vm **ret, struct error *err)
-{
-    struct vm_request request = VM_REQUEST_NONE;
-
-    definition.cpus = 1;
-    request.definition = definition;
-    request.named = name != NULL;
-    if (name)
-        snprintf(request.name, sizeof(request.name), "%s", name);
-    request.append = strdup(script);
-    request.sources[0] = (struct vm_source){
-        .kind = VM_SOURCE_FILE,
-        .fd = memfd_of("", 0),
-        .name = strdup("a.bin"),
-    };
-    request.source_count = 1;
-    return registry_start_vm(world->registry, &request, &caller, NULL, ret, err);
-}
-
 static struct vm *start(struct registry_world *world, const char *name, const char *script)
 {
-    struct error err;
-    struct vm *vm;
-
-    if (start_request(world, name, script, (struct definition){ 0 }, &vm, &err) < 0)
-        fail_msg("%s", err.text);
-    return vm;
+    return registry_world_start_vm(world, caller.uid, name, script);
 }
 
 static void assert_start_refused(struct registry_world *world, const char *name,
@@ -114,7 +87,8 @@ static void assert_start_refused(struct registry_world *world, const char *name,
     struct vm *vm = NULL;
     struct error err;
 
-    assert_int_equal(start_request(world, name, TAKES_TIME, definition, &vm, &err), code);
+    assert_int_equal(registry_world_ask(world, &caller, name, TAKES_TIME, &definition, &vm, &err),
+                     code);
     assert_string_equal(err.text, sentence);
     if (about)
         assert_string_equal(err.about, about);
@@ -148,9 +122,7 @@ static void assert_ids(struct registry_world *world, const uint64_t *ids, size_t
 static void vm_that_had_ended_keeps_its_end_and_its_output(void **state)
 {
     struct registry_world *world = *state;
-    struct output_chunk chunk;
     const struct vm *vm;
-    char data[8];
 
     registry_world_leave_vm(world, 5, "lab", VM_EXITED);
     registry_world_start(world);
@@ -159,9 +131,7 @@ static void vm_that_had_ended_keeps_its_end_and_its_output(void **state)
     assert_int_equal(vm->state, VM_EXITED);
     assert_int_equal(vm->record.end.reason, GUEST_END_HALTED);
     assert_string_equal(vm->record.name, "lab");
-    assert_int_equal(output_ring_read(vm_ring(vm), 0, data, sizeof(data), &chunk), 0);
-    assert_int_equal(chunk.length, 4);
-    assert_memory_equal(data, "left", 4);
+    assert_output(vm, "left");
     registry_world_end(world);
 }
 
@@ -349,7 +319,7 @@ static void what_is_left_out_is_as_configured_and_sizes_are_rounded_up(void **st
 
     assert_int_equal(vm->record.machine.memory_bytes, world->limits.memory);
     assert_int_equal(vm_ring_capacity(vm), world->limits.ring);
-    assert_int_equal(start_request(world, NULL, FAILS, odd, &rounded, &err), 0);
+    assert_int_equal(registry_world_ask(world, &caller, NULL, FAILS, &odd, &rounded, &err), 0);
     assert_int_equal(rounded->record.machine.memory_bytes, 65536 + 4096);
     assert_int_equal(vm_ring_capacity(rounded), 8192);
 }
@@ -535,18 +505,15 @@ static void removed_vm_is_forgotten_and_its_file_deleted(void **state)
 static void vm_that_somebody_holds_outlives_its_removal(void **state)
 {
     struct registry_world *world = *state;
-    struct output_chunk chunk;
     struct error err;
     struct vm *vm;
-    char data[8];
 
     registry_world_leave_vm(world, 1, "lab", VM_EXITED);
     registry_world_start(world);
     vm = vm_ref(registry_find_id(world->registry, 1));
     assert_int_equal(registry_remove(world->registry, vm, &err), 0);
     assert_true(vm->removed);
-    assert_int_equal(output_ring_read(vm_ring(vm), 0, data, sizeof(data), &chunk), 0);
-    assert_int_equal(chunk.length, 4);
+    assert_output(vm, "left");
     vm_unref(vm);
     registry_world_end(world);
 }
