@@ -68,6 +68,7 @@ struct worker_link {
     int64_t heard_mono_ns; /* when that last changed, or there was nothing to wait for */
     uint32_t reports_left;
     bool silent;
+    bool doomed;    /* its process is to be killed, as soon as it is known */
     bool killed;    /* as its link was broken */
     bool dismissed; /* nobody is to be told of its end */
     struct log_limit log_limit;
@@ -343,6 +344,8 @@ static int watch_process(struct worker *worker, pid_t pid)
     if (io->pid_fd < 0)
         return -errno;
     io->pid = pid;
+    if (io->doomed)
+        worker_kill(worker);
     io->died = event_new(worker->owner->base, io->pid_fd, EV_READ | EV_PERSIST, on_died, worker);
     return io->died && event_add(io->died, NULL) == 0 ? 0 : -ENOMEM;
 }
@@ -380,6 +383,7 @@ static void punish(struct worker *worker, const char *what)
 
 void worker_kill(struct worker *worker)
 {
+    worker->io->doomed = true;
     if (worker->io->pid_fd >= 0)
         (void)pidfd_send_signal(worker->io->pid_fd, SIGKILL, NULL, 0);
 }

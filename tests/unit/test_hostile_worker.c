@@ -8,7 +8,9 @@
 #include "unit_test.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,28 @@ enum { BYSTANDER_UID = 2000, UID = 1000 };
 
 /* [const] */
 static const char *scripted_worker;
+
+/* How long it takes, after a process was started, until that is known. The linker has all calls of
+ * posix_spawn() come here. */
+static _Atomic int spawn_delay_ms;
+
+int __real_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[],
+                       char *const environment[]);
+int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[],
+                       char *const environment[]);
+
+int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[],
+                       char *const environment[])
+{
+    int r = __real_posix_spawn(pid, path, actions, attributes, argv, environment);
+
+    if (spawn_delay_ms > 0)
+        poll(NULL, 0, spawn_delay_ms);
+    return r;
+}
 
 /* A daemon with a VM of somebody else. */
 static struct {
@@ -159,6 +183,24 @@ static void worker_that_tells_of_a_vm_that_is_not_its_own_is_ended(void **state)
     (void)state;
     assert_ends_its_worker("refuse-stranger=1", "tells of VM 1, which is none of its, ending it");
     assert_ends_its_worker("refuse-stranger=999", "tells of VM 999, which is none of its");
+}
+
+/* Its process may be so new that we do not know it yet. */
+static void worker_that_breaks_the_rules_at_once_is_ended_too(void **state)
+{
+    struct vm *vm;
+
+    (void)state;
+    spawn_delay_ms = 300;
+    registry_world_start_vm(&scene.world, 3001, NULL, "run");
+    registry_world_start_vm(&scene.world, 3002, NULL, "run");
+    vm = vm_ref(start("refuse-stranger=1 hang"));
+    assert_int_equal(worker_pid(vm->worker), 0);
+    assert_lost(vm, "what ran it is gone while it was starting: it was ended by signal 9 (Killed); "
+                    "its output is kept up to byte 0");
+    spawn_delay_ms = 0;
+    vm_unref(vm);
+    assert_next_vm_runs();
 }
 
 static void worker_that_reports_unasked_is_ended(void **state)
@@ -518,6 +560,7 @@ int main(int argc, char **argv)
 #define scene_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         scene_test(worker_that_tells_of_a_vm_that_is_not_its_own_is_ended),
+        scene_test(worker_that_breaks_the_rules_at_once_is_ended_too),
         scene_test(worker_that_reports_unasked_is_ended),
         scene_test(worker_that_greets_twice_is_ended),
         scene_test(worker_that_sends_a_message_of_another_size_than_it_says_is_ended),
