@@ -110,6 +110,31 @@ STREAM_ENDLESS = code(
 )
 
 
+def slow_stream(rounds: int = 0x400000) -> bytes:
+    """Prints the stream without end, with so many rounds of a loop between two bytes. In protected
+    mode: there are hosts whose KVM emulates real mode, instruction by instruction."""
+    return (
+        code(
+            """
+            ba f8 03 00 00  ; mov $0x3f8, %edx
+            30 c0           ; again: xor %al, %al
+            ee              ; next: out %al, (%dx)
+            """
+        )
+        + code("b9")  # mov $rounds, %ecx
+        + rounds.to_bytes(4, "little")
+        + code(
+            """
+            e2 fe           ; loop .
+            fe c0           ; inc %al
+            3c fb           ; cmp $251, %al
+            72 f2           ; jb next
+            eb ee           ; jmp again
+            """
+        )
+    )
+
+
 def stream_of(size: int, then: bytes = HALT) -> bytes:
     """Prints size bytes of the stream (1 to 65536), then goes on with an instruction of its own."""
     assert 1 <= size <= 65536

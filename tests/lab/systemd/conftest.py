@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from host import CONFIG, DROP_INS, SERVICE, SOCKET, STATE, run, systemctl
+from harness.waiting import eventually
+from host import CONFIG, DROP_INS, SERVICE, SOCKET, STATE, processes, run, systemctl
 
 
 @pytest.fixture(autouse=True)
@@ -13,11 +14,15 @@ def fresh_service() -> Iterator[None]:
     settings = CONFIG.read_bytes()
     yield
     CONFIG.write_bytes(settings)
-    systemctl("stop", "vmmd.socket", SERVICE)
-    shutil.rmtree(STATE, ignore_errors=True)
     if DROP_INS.exists():
         shutil.rmtree(DROP_INS)
         systemctl("daemon-reload")
+    if processes():  # a service that has failed is not stopped, and leaves workers
+        run("systemctl", "reset-failed", SERVICE, "vmmd.socket")
+        systemctl("start", SERVICE)
+    systemctl("stop", "vmmd.socket", SERVICE)
+    eventually(lambda: not processes(), "the end of all workers")
+    shutil.rmtree(STATE, ignore_errors=True)
     run("systemctl", "reset-failed", SERVICE, "vmmd.socket")
     systemctl("start", "vmmd.socket")
     assert SOCKET.exists()

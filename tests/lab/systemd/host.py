@@ -1,18 +1,23 @@
 """The machine that the tests run on, as its users and the person who looks after it see it."""
+import contextlib
 import json
 import os
 import pwd
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+from harness.images import PRINT_THEN_SPIN, slow_stream
 from harness.waiting import Deadline, eventually
 
 GUESTS = Path("/vmmd/guests")
 SERVICE = "vmmd.service"
 SOCKET = Path("/run/vmmd/vmmd.sock")
 CONFIG = Path("/etc/vmmd/vmmd.conf")
-DROP_INS = Path(f"/run/systemd/system/{SERVICE}.d")
+UNITS = Path("/run/systemd/system")
+DROP_INS = UNITS / f"{SERVICE}.d"
 STATE = Path("/var/lib/vmmd")
+CGROUP = Path(f"/sys/fs/cgroup/system.slice/{SERVICE}")
 
 Finished = subprocess.CompletedProcess
 
@@ -39,7 +44,7 @@ def run(*command: object, user: str = "root", **more: object) -> Finished:
     return subprocess.run(words, **options)
 
 
-def must(*command: object, user: str = "root", **more: object) -> str:
+def must(*command: object, user: str = "root", **more: object) -> str | bytes:
     """What a command prints that has to end well."""
     done = run(*command, user=user, **more)
     assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}{done.stdout}"
@@ -55,6 +60,37 @@ def start(user: str, *arguments: object) -> int:
     return int(vmmctl(user, "start", *arguments))
 
 
+def start_image(user: str, image: bytes, *arguments: object) -> int:
+    """Starts a VM of an image that is no file; its id."""
+    text = image.decode("latin-1")
+    return int(vmmctl(user, "start", *arguments, "-", input=text, encoding="latin-1"))
+
+
+def start_and_print() -> int:
+    """Starts a VM that prints AB and then runs for ever; its id."""
+    vm = start_image("alice", PRINT_THEN_SPIN)
+    eventually(lambda: vmmctl("alice", "logs", vm) == "AB", "the guest's output")
+    return vm
+
+
+def start_printing(user: str = "alice") -> int:
+    """Starts a VM that goes on printing the stream, slowly enough for nothing to be lost; its id."""
+    vm = start_image(user, slow_stream(), "--mode", "protected")
+    wait_for_more(vm)
+    return vm
+
+
+def output(vm: int) -> bytes:
+    """All that a VM has printed."""
+    return must("vmmctl", "logs", vm, user="alice", text=False)
+
+
+def wait_for_more(vm: int) -> None:
+    """Waits until a VM has printed more than it had."""
+    before = record("alice", vm)["output"]["next"]
+    eventually(lambda: record("alice", vm)["output"]["next"] > before, f"output of VM {vm}")
+
+
 def start_by_path(user: str, name: str) -> Finished:
     """Asks for a VM of an image that the daemon is to find."""
     return run("vmmctl", "call", "vm.start", json.dumps({"image": {"path": name}}), user=user)
@@ -62,6 +98,25 @@ def start_by_path(user: str, name: str) -> Finished:
 
 def record(user: str, vm: int | str) -> dict:
     return json.loads(vmmctl(user, "status", "--json", vm))
+
+
+def workers() -> list[dict]:
+    """The service's workers, as the daemon has them."""
+    return json.loads(vmmctl("alice", "call", "daemon.workers"))
+
+
+def worker_of(vm: int) -> int:
+    """The process that runs a VM."""
+    (pid,) = [worker["pid"] for worker in workers() if vm in worker["vms"]]
+    return pid
+
+
+def processes() -> set[int]:
+    """All processes of the service."""
+    try:
+        return set(map(int, (CGROUP / "cgroup.procs").read_text(encoding="ascii").split()))
+    except OSError:  # removed, with the last of them
+        return set()
 
 
 def systemctl(*arguments: object) -> str:
@@ -78,6 +133,17 @@ def main_pid() -> int:
     return int(unit()["MainPID"])
 
 
+def wait_for_next_daemon(before: int) -> int:
+    """Waits until another daemon than that process serves; its process."""
+
+    def found() -> int | None:
+        properties = unit()
+        pid = int(properties["MainPID"])
+        return pid if pid not in (0, before) and properties["SubState"] == "running" else None
+
+    return eventually(found, "the next daemon")
+
+
 def wait_for_unit(*, name: str = SERVICE, **wanted: str) -> dict[str, str]:
     """Waits until properties have these values; all of them then."""
 
@@ -86,6 +152,18 @@ def wait_for_unit(*, name: str = SERVICE, **wanted: str) -> dict[str, str]:
         return properties if wanted.items() <= properties.items() else None
 
     return eventually(found, f"{wanted} of {name}")
+
+
+@contextlib.contextmanager
+def transient_unit(name: str, text: str) -> Iterator[None]:
+    """A unit of the test's own."""
+    path = UNITS / name
+    path.write_text(text, encoding="ascii")
+    systemctl("daemon-reload")
+    yield
+    systemctl("stop", name)
+    path.unlink()
+    systemctl("daemon-reload")
 
 
 def drop_in(text: str) -> None:

@@ -1,8 +1,4 @@
-"""The service as systemd handles it: who starts it, who stops it, and what is left of its VMs."""
-import os
-import signal
-
-from harness.images import PRINT_THEN_SPIN
+"""The service as systemd handles it: who starts it, who stops it and its VMs, and its settings."""
 from harness.waiting import eventually
 from host import (
     CONFIG,
@@ -12,22 +8,20 @@ from host import (
     drop_in,
     journal,
     main_pid,
+    processes,
     record,
     run,
     start,
+    start_and_print,
+    start_printing,
     systemctl,
+    transient_unit,
     unit,
     vmmctl,
+    wait_for_more,
     wait_for_unit,
+    worker_of,
 )
-
-
-def start_and_print() -> int:
-    """Starts a VM that prints AB and then runs for ever; its id."""
-    image = PRINT_THEN_SPIN.decode("latin-1")
-    vm = int(vmmctl("alice", "start", "-", input=image, encoding="latin-1"))
-    eventually(lambda: vmmctl("alice", "logs", vm) == "AB", "the guest's output")
-    return vm
 
 
 def test_first_client_starts_the_daemon() -> None:
@@ -69,43 +63,46 @@ def test_stop_ends_vms_and_leaves_the_socket_for_the_next_client() -> None:
     assert unit()["ActiveState"] == "active"
 
 
-def test_restart_keeps_records_and_ids() -> None:
-    vm, before = start_and_print(), main_pid()
-    systemctl("restart", SERVICE)
-    assert main_pid() not in (0, before)
-    assert record("alice", vm)["exit"]["reason"] == "stopped"
-    assert vmmctl("alice", "logs", vm) == "AB"
-    assert start("alice", GUESTS / "hello.bin") == vm + 1
+def test_conflict_with_another_unit_ends_vms_as_a_shutdown_does() -> None:
+    """shutdown.target conflicts with every service: the job is a stop."""
+    vm = start_and_print()
+    with transient_unit("leaving.target", f"[Unit]\nConflicts={SERVICE} vmmd.socket\n"):
+        systemctl("start", "leaving.target")
+        assert unit()["ActiveState"] == "inactive"
+    systemctl("start", "vmmd.socket")
+    left = record("alice", vm)
+    assert left["exit"]["reason"] == "stopped" and "shutting down" in left["exit"]["message"]
 
 
-def test_sigterm_is_an_orderly_end() -> None:
+def test_stop_leaves_no_process_behind() -> None:
+    for user in ("alice", "bob"):
+        start(user, GUESTS / "spin.bin")
+    assert len(processes()) > 2
+    systemctl("stop", SERVICE)
+    eventually(lambda: not processes(), "the end of all workers")
+
+
+def test_stop_leaves_vms_where_the_settings_say_so() -> None:
+    CONFIG.write_text("on-stop = keep\n", encoding="ascii")
+    vm = start_printing()
+    worker = worker_of(vm)
+    systemctl("stop", SERVICE)
+    assert unit()["ActiveState"] == "inactive"
+    eventually(lambda: processes() == {worker}, "the end of those that have no VM")
+    wait_for_more(vm)
+    assert worker_of(vm) == worker
+
+
+def test_sigterm_of_all_processes_is_an_orderly_end() -> None:
     vm = start_and_print()
     systemctl("kill", SERVICE)
     properties = wait_for_unit(ActiveState="inactive")
     assert (properties["Result"], properties["NRestarts"]) == ("success", "0")
-    assert record("alice", vm)["exit"]["reason"] == "stopped"
-
-
-def test_killed_daemon_is_started_again_and_lists_its_vms_as_lost() -> None:
-    vm, before = start_and_print(), main_pid()
-    systemctl("kill", "--signal=KILL", SERVICE)
-    properties = wait_for_unit(NRestarts="1", SubState="running")
-    assert int(properties["MainPID"]) != before
+    eventually(lambda: not processes(), "the end of all workers")
     left = record("alice", vm)
-    assert (left["state"], left["exit"]["reason"]) == ("lost", "daemon-lost")
+    assert (left["state"], left["exit"]["reason"]) == ("exited", "stopped")
+    assert "shutting down" in left["exit"]["message"] or "SIGTERM" in left["exit"]["message"]
     assert vmmctl("alice", "logs", vm) == "AB"
-    assert vmmctl("alice", "run", GUESTS / "hello.bin") == "Hello, KVM!\n"
-
-
-def test_stuck_daemon_is_ended_by_the_watchdog_and_started_again(since: float) -> None:
-    drop_in("[Service]\nWatchdogSec=3\n")
-    vm = start_and_print()
-    os.kill(main_pid(), signal.SIGSTOP)
-    wait_for_unit(NRestarts="1", SubState="running")
-    assert record("alice", vm)["state"] == "lost"
-    assert vmmctl("alice", "logs", vm) == "AB"
-    told = [entry["MESSAGE"] for entry in journal(since, f"UNIT={SERVICE}")]
-    assert any("Watchdog timeout" in line for line in told), told
 
 
 def test_idle_daemon_feeds_the_watchdog() -> None:
