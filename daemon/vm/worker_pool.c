@@ -48,7 +48,8 @@ struct worker_pool {
     struct list workers;
     struct list dismissed; /* until their processes are gone */
     struct event *done;    /* the work queue's */
-    struct event *sweep;   /* lets go of those that are empty, sees that there are spares */
+    struct event *sweep;   /* lets go of those that are empty */
+    struct event *provide; /* sees that there are spares */
     unsigned spawn_failures;
     bool begun;
     bool greeted;
@@ -67,10 +68,17 @@ static bool has_room(const struct worker_pool *pool, const struct worker *worker
            (!worker->adopted || worker->reported);
 }
 
+/* A sweep that waits for somebody to have been idle for long enough goes on waiting. */
 static void sweep_soon(struct worker_pool *pool)
 {
     if (pool->begun && !event_pending(pool->sweep, EV_TIMEOUT, NULL))
         event_add(pool->sweep, &at_once);
+}
+
+static void provide_soon(struct worker_pool *pool)
+{
+    if (pool->begun)
+        event_add(pool->provide, &at_once);
 }
 
 /* Told by workers. */
@@ -98,7 +106,8 @@ static void on_greeted(void *context, struct worker *worker)
         pool->greeting = worker->greeting;
     }
     pool->owner.ready(pool->owner.context, worker);
-    sweep_soon(pool);
+    sweep_soon(pool); /* an adopted one may have nothing any more */
+    provide_soon(pool);
 }
 
 static void on_report(void *context, struct worker *worker, const struct link_report *report)
@@ -209,7 +218,7 @@ static void on_lost(void *context, struct worker *worker, const char *why)
     if (worker->greeting.head.size == 0)
         pool->spawn_failures++;
     pool->owner.lost(pool->owner.context, worker, why);
-    sweep_soon(pool);
+    provide_soon(pool);
 }
 
 /* Making and letting go. */
@@ -274,9 +283,14 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
         else
             waits = worker->idle = true; /* until the next time */
     }
-    make_spares(pool);
     if (waits)
         event_add(pool->sweep, &idle_time);
+}
+
+static void on_provide(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    make_spares(context);
 }
 
 static void on_work_done(evutil_socket_t fd, short what, void *context)
@@ -371,7 +385,8 @@ int worker_pool_new(struct event_base *base, struct work_queue *work_queue, stru
     pool->sweep = event_new(base, -1, 0, on_sweep, pool);
     pool->done =
         event_new(base, work_queue_fd(work_queue), EV_READ | EV_PERSIST, on_work_done, work_queue);
-    if (!pool->sweep || !pool->done || event_add(pool->done, NULL) < 0)
+    pool->provide = event_new(base, -1, 0, on_provide, pool);
+    if (!pool->sweep || !pool->provide || !pool->done || event_add(pool->done, NULL) < 0)
         return error_set(err, -ENOMEM, "out of memory");
     *ret = TAKE_PTR(pool);
     return 0;
@@ -395,6 +410,8 @@ void worker_pool_free(struct worker_pool *pool)
         worker_free(LIST_ENTRY(link, struct worker, link));
     if (pool->sweep)
         event_free(pool->sweep);
+    if (pool->provide)
+        event_free(pool->provide);
     if (pool->done)
         event_free(pool->done);
     if (pool->directory_fd >= 0)
@@ -479,7 +496,8 @@ static int find_worker(struct worker_pool *pool, enum worker_role role, uint32_t
         return r;
     assign(spare, role, uid);
     *ret = spare;
-    sweep_soon(pool);
+    sweep_soon(pool); /* what the start was to be may come to nothing */
+    provide_soon(pool);
     return 0;
 }
 

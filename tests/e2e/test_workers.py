@@ -184,3 +184,20 @@ def test_file_that_is_cut_short_ends_its_vm_alone(daemon: Daemon) -> None:
         assert worker_of(rpc, other)["pid"] == pid
         rpc.give(other, b"input")
         eventually(lambda: rpc.output(other) == b"input", "its echo")
+
+
+# Spare ones.
+
+
+def spares(rpc: Connection) -> set[int]:
+    return {worker["pid"] for worker in rpc.call("daemon.workers") if worker["role"] == "spare"}
+
+
+def test_spare_one_that_is_killed_is_replaced_at_once(daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        rpc.run(print_text(b"its worker is idle then"))
+        eventually(lambda: not any(w["vms"] for w in rpc.call("daemon.workers")), "it to be")
+        eventually(lambda: len(spares(rpc) - {0}) == 2, "two of them")
+        victim = min(spares(rpc))
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: len(spares(rpc) - {0, victim}) == 2, "another one", seconds=5)
