@@ -115,6 +115,15 @@ static inline void registry_world_nap(struct registry_world *world)
     assert_false(world->late);
 }
 
+/* The process of its worker, which the daemon may not know yet. */
+static inline pid_t registry_world_process_of(struct registry_world *world, const struct vm *vm)
+{
+    while (vm->worker && worker_pid(vm->worker) == 0)
+        registry_world_turn(world);
+    assert_non_null(vm->worker);
+    return worker_pid(vm->worker);
+}
+
 /* Turns the loop until no worker holds a VM any more. */
 static inline void registry_world_wait_for_workers(struct registry_world *world)
 {

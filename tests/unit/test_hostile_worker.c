@@ -87,21 +87,12 @@ static void turn(void)
     registry_world_turn(&scene.world);
 }
 
-/* The process of its worker, which the daemon may not know yet. */
-static pid_t process_of(const struct vm *vm)
-{
-    while (vm->worker && worker_pid(vm->worker) == 0)
-        turn();
-    assert_non_null(vm->worker);
-    return worker_pid(vm->worker);
-}
-
 /* The others are as they were. */
 static void assert_bystander_is_well(void)
 {
     assert_int_equal(scene.bystander->state, VM_RUNNING);
     assert_non_null(scene.bystander->worker);
-    assert_int_equal(kill(process_of(scene.bystander), 0), 0);
+    assert_int_equal(kill(registry_world_process_of(&scene.world, scene.bystander), 0), 0);
     assert_output(scene.bystander, "here");
 }
 
@@ -332,7 +323,7 @@ static void assert_survived(const char *deed)
     snprintf(script, sizeof(script), "run print=before sleep=50 %s", deed);
     vm = vm_ref(start(script));
     registry_world_wait_for_state(&scene.world, vm, VM_RUNNING);
-    pid = process_of(vm);
+    pid = registry_world_process_of(&scene.world, vm);
     vm_watch_output(vm);
     for (int i = 0; i < 200 && !vm_has_ended(vm); i++) {
         event_base_loop(scene.world.base, EVLOOP_NONBLOCK);
@@ -489,7 +480,7 @@ static void vm_whose_worker_dies_has_its_true_end_and_its_output(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
         struct vm *vm = vm_ref(start(deaths[i].script));
-        pid_t pid = process_of(vm);
+        pid_t pid = registry_world_process_of(&scene.world, vm);
 
         registry_world_wait_for_state(&scene.world, vm, deaths[i].vm_state);
         while (vm->worker)
@@ -513,7 +504,7 @@ static void all_vms_of_a_worker_that_dies_are_lost_and_no_others(void **state)
         vms[i] = vm_ref(start("run print=x"));
     for (size_t i = 0; i < 10; i++)
         registry_world_wait_for_output(&scene.world, vms[i], "x");
-    assert_int_equal(kill(process_of(vms[0]), SIGKILL), 0);
+    assert_int_equal(kill(registry_world_process_of(&scene.world, vms[0]), SIGKILL), 0);
     for (size_t i = 0; i < 10; i++) {
         registry_world_wait_for_state(&scene.world, vms[i], VM_LOST);
         assert_output(vms[i], "x");
@@ -531,7 +522,7 @@ static void worker_that_hangs_up_and_lives_is_ended(void **state)
 
     (void)state;
     registry_world_wait_for_state(&scene.world, vm, VM_RUNNING);
-    pid = process_of(vm);
+    pid = registry_world_process_of(&scene.world, vm);
     assert_lost(vm,
                 "what ran it is gone while it was running: it was ended by signal 9 (Killed); its "
                 "output is kept up to byte 3");
