@@ -169,12 +169,18 @@ void vm_handle_stranded(struct vm *vm)
 
 /* News of one that lives. */
 
+/* A daemon that took it up may have read its file before its guest ran. */
+static bool is_known_to_run(const struct vm *vm)
+{
+    return vm->file && vm->state != VM_STARTING && vm->record.started_ns > 0;
+}
+
 static void handle_running(struct vm *vm)
 {
     struct error err;
 
-    if (vm->file && vm->state != VM_STARTING)
-        return; /* we know */
+    if (is_known_to_run(vm))
+        return;
     if (vm_read_file(vm, &err) < 0) {
         log_vm_line(LOG_LEVEL_WARNING, vm->record.id, vm->record.name, "cannot use its file: %s",
                     err.text);

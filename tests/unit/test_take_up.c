@@ -119,6 +119,40 @@ static void vm_that_was_taken_up_can_be_paused_resumed_and_stopped(void **state)
     vm_unref(vm);
 }
 
+static void vm_that_runs_before_the_next_daemon_hears_of_it_is_running(void **state)
+{
+    struct vm *vm;
+
+    (void)state;
+    start("lab", "fill sleep=20 begin - greet report");
+    change_daemons();
+    vm = find("lab");
+    wait_for_reports(vm);
+    assert_int_equal(vm->state, VM_RUNNING);
+    assert_true(vm->record.started_ns > 0);
+}
+
+/* Its file was there while its guest was not running yet. */
+static void vm_that_was_starting_is_running_once_that_is_told(void **state)
+{
+    struct vm *vm;
+
+    (void)state;
+    start("lab", "fill - greet report sleep=50 begin tell=1");
+    while (faccessat(world.directory.fd, "1.vm", F_OK, 0) < 0)
+        registry_world_nap(&world);
+    for (int i = 0; i < 50; i++)
+        registry_world_nap(&world);
+    change_daemons();
+    vm = find("lab");
+    assert_non_null(vm->file);
+    assert_int_equal(vm->state, VM_STARTING);
+    wait_for_reports(vm);
+    assert_int_equal(vm->state, VM_STARTING);
+    registry_world_wait_for_state(&world, vm, VM_RUNNING);
+    assert_true(vm->record.started_ns > 0);
+}
+
 static void vm_that_ended_meanwhile_has_its_true_end(void **state)
 {
     struct vm *vm;
@@ -327,6 +361,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         take_up_test(vm_runs_on_under_the_next_daemon),
         take_up_test(vm_that_was_taken_up_can_be_paused_resumed_and_stopped),
+        take_up_test(vm_that_runs_before_the_next_daemon_hears_of_it_is_running),
+        take_up_test(vm_that_was_starting_is_running_once_that_is_told),
         take_up_test(vm_that_ended_meanwhile_has_its_true_end),
         take_up_test(vm_that_its_worker_has_no_more_is_lost),
         take_up_test(vm_whose_worker_is_gone_is_lost),
