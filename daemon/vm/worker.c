@@ -500,6 +500,11 @@ bool worker_is_done(const struct worker *worker)
     return atomic_load(&worker->page->heard) == worker->io->sent;
 }
 
+bool worker_is_leaving(const struct worker *worker)
+{
+    return worker->io->doomed || worker->io->fd < 0;
+}
+
 pid_t worker_pid(const struct worker *worker)
 {
     return worker->io->pid;

@@ -124,6 +124,9 @@ bool worker_is_silent(const struct worker *worker);
 /* Whether it has dealt with all that it was sent. */
 bool worker_is_done(const struct worker *worker);
 
+/* Whether nothing more can be asked of it: its link is broken, or it is being killed. */
+bool worker_is_leaving(const struct worker *worker);
+
 /* 0: not known yet. */
 pid_t worker_pid(const struct worker *worker);
 

@@ -58,13 +58,19 @@ struct worker_pool {
 
 DEFINE_CLEANUP(struct worker_pool *, worker_pool_free);
 
+/* Whether it would do what it is asked. */
+static bool is_of_use(const struct worker *worker)
+{
+    return !worker->tainted && !worker_is_silent(worker) && !worker_is_leaving(worker);
+}
+
 /* Whether a VM more may be there. An adopted one is not asked before it has reported: it may be
  * stopped, or about to end, and which of its slots are free is not known. */
 static bool has_room(const struct worker_pool *pool, const struct worker *worker)
 {
     unsigned used = worker->vm_count + (unsigned)__builtin_popcountll(worker->leaving);
 
-    return used < pool->limits->worker_vms && !worker->tainted && !worker_is_silent(worker) &&
+    return used < pool->limits->worker_vms && is_of_use(worker) &&
            (!worker->adopted || worker->reported);
 }
 
@@ -483,7 +489,7 @@ static int find_worker(struct worker_pool *pool, enum worker_role role, uint32_t
     LIST_FOR_EACH(&pool->workers, link) {
         struct worker *worker = LIST_ENTRY(link, struct worker, link);
 
-        if (worker->role == WORKER_SPARE && !worker_is_silent(worker) && !spare)
+        if (worker->role == WORKER_SPARE && is_of_use(worker) && !spare)
             spare = worker;
         if (worker->role == role && worker->uid == uid && has_room(pool, worker)) {
             *ret = worker;
@@ -601,7 +607,7 @@ static int find_receiver(struct worker_pool *pool, uint32_t uid, struct worker *
     LIST_FOR_EACH(&pool->workers, link) {
         struct worker *worker = LIST_ENTRY(link, struct worker, link);
 
-        if (worker->role == WORKER_RECEIVES && worker->uid == uid && !worker_is_silent(worker)) {
+        if (worker->role == WORKER_RECEIVES && worker->uid == uid && is_of_use(worker)) {
             *ret = worker;
             return 0;
         }

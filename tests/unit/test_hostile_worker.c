@@ -532,6 +532,22 @@ static void worker_that_hangs_up_and_lives_is_ended(void **state)
     assert_next_vm_runs();
 }
 
+static void nothing_is_started_in_a_worker_that_hung_up(void **state)
+{
+    struct vm *vm = vm_ref(start("run print=abc hang-up")), *next;
+
+    (void)state;
+    registry_world_wait_for_output(&scene.world, vm, "abc");
+    for (int i = 0; i < 50 && !worker_is_leaving(vm->worker); i++)
+        registry_world_nap(&scene.world);
+    assert_true(worker_is_leaving(vm->worker));
+    next = start("run");
+    assert_ptr_not_equal(next->worker, vm->worker);
+    registry_world_wait_for_state(&scene.world, next, VM_RUNNING);
+    registry_world_wait_for_state(&scene.world, vm, VM_LOST);
+    vm_unref(vm);
+}
+
 static void vm_that_is_given_up_ends_and_its_worker_takes_no_more(void **state)
 {
     struct vm *hanging = start("run print=abc strand"), *beside;
@@ -571,6 +587,7 @@ int main(int argc, char **argv)
         scene_test(vm_whose_worker_dies_has_its_true_end_and_its_output),
         scene_test(all_vms_of_a_worker_that_dies_are_lost_and_no_others),
         scene_test(worker_that_hangs_up_and_lives_is_ended),
+        scene_test(nothing_is_started_in_a_worker_that_hung_up),
         scene_test(vm_that_is_given_up_ends_and_its_worker_takes_no_more),
     };
 #undef scene_test
