@@ -1,0 +1,83 @@
+"""Workers that lie, and news that comes in an order that only a busy machine brings about.
+
+A worker that its guest has taken over harms the VMs of its own user, and nobody else.
+"""
+import ctypes
+import os
+import signal
+import struct
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from harness import hostile_worker
+from harness.daemon import Daemon
+from harness.hostile_worker import Behaviour, HostileWorker, replace_worker, write_live
+from harness.images import SPIN, print_text
+from harness.rpc import Connection
+from harness.waiting import Deadline, eventually
+
+PR_SET_PDEATHSIG = 1
+
+TakeOver = Callable[..., Connection]
+
+
+def leave_it(_: Daemon) -> None:
+    """Leaves the VM's file as the worker left it."""
+
+
+@pytest.fixture
+def take_over(daemon: Daemon) -> Iterator[TakeOver]:
+    """Starts VM 1, which spins, and puts a hostile worker in its worker's place, after `prepare`; a
+    connection to the next daemon."""
+    hostile: list[HostileWorker] = []
+    connections: list[Connection] = []
+
+    def take(behaviour: Behaviour, prepare: Callable[[Daemon], None] = leave_it) -> Connection:
+        with daemon.connect() as rpc:
+            assert rpc.start(SPIN, name="victim") == 1
+        hostile.append(replace_worker(daemon, behaviour))
+        prepare(daemon)
+        connections.append(daemon.start().connect())
+        return connections[-1]
+
+    yield take
+    for connection in connections:
+        connection.close()
+    for worker in hostile:
+        worker.finish()
+
+
+def wait_for_state(rpc: Connection, state: str) -> None:
+    eventually(lambda: rpc.get(1)["state"] == state, f"state '{state}'")
+
+
+def vms_of_worker(rpc: Connection, vm: int) -> list[int]:
+    """All VMs of the worker that has this one."""
+    lists = [worker["vms"] for worker in rpc.call("daemon.workers") if vm in worker["vms"]]
+    return lists[0] if lists else []
+
+
+def run_another(rpc: Connection) -> None:
+    """What others do is as ever."""
+    assert rpc.run(print_text(b"fine"))["data"] == b"fine"
+
+
+# Between two daemons.
+
+
+def test_start_that_two_daemons_see_comes_to_its_end(take_over: TakeOver) -> None:
+    def start_slowly(worker: HostileWorker) -> None:
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.STARTING)
+        time.sleep(0.5)  # the daemon has heard that
+        write_live(worker.daemon, 1, "=I", 0, hostile_worker.FILE_RUNNING)
+        worker.tell(0, hostile_worker.NEWS_RUNNING)
+        worker.stay()
+
+    def be_starting(daemon: Daemon) -> None:
+        write_live(daemon, 1, "=I", 0, hostile_worker.FILE_STARTING)
+
+    rpc = take_over(start_slowly, be_starting)
+    wait_for_state(rpc, "running")
