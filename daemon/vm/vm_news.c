@@ -194,15 +194,22 @@ static void handle_running(struct vm *vm)
     vm_output_begin(vm);
 }
 
+/* If it was not asked to by us, an earlier daemon did: that is what it was asked last, and wanted.
+ */
+static void stand(struct vm *vm, bool paused)
+{
+    if (vm->pause_asked != paused)
+        vm->pause_asked = vm->pause_wanted = paused;
+    vm_set_state(vm, paused ? VM_PAUSED : VM_RUNNING);
+}
+
 /* Which of both it was, its file tells: both may have come, one after the other. */
 static void handle_standing(struct vm *vm)
 {
     bool stands = vm->file && vm_file_state(vm->file) == VM_PAUSED;
 
-    if (stands && vm->state == VM_RUNNING)
-        vm_set_state(vm, VM_PAUSED);
-    else if (!stands && vm->state == VM_PAUSED)
-        vm_set_state(vm, VM_RUNNING);
+    if (vm->state == (stands ? VM_RUNNING : VM_PAUSED))
+        stand(vm, stands);
     vm_steer(vm);
 }
 

@@ -81,3 +81,36 @@ def test_start_that_two_daemons_see_comes_to_its_end(take_over: TakeOver) -> Non
 
     rpc = take_over(start_slowly, be_starting)
     wait_for_state(rpc, "running")
+
+
+def test_pause_that_an_earlier_daemon_asked_for_can_be_ended(take_over: TakeOver) -> None:
+    def stand_late(worker: HostileWorker) -> None:
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.RUNNING)
+        time.sleep(0.5)
+        worker.change(1, 0, hostile_worker.FILE_PAUSED)
+        worker.obey(1, 0)
+
+    rpc = take_over(stand_late)
+    wait_for_state(rpc, "paused")
+    assert rpc.call("vm.resume", {"vm": 1})["state"] == "running"
+    assert rpc.call("vm.pause", {"vm": 1})["state"] == "paused"
+
+
+def test_resume_that_an_earlier_daemon_asked_for_leaves_pausing_possible(
+    take_over: TakeOver,
+) -> None:
+    def go_on_late(worker: HostileWorker) -> None:
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.PAUSED)
+        time.sleep(0.5)
+        worker.change(1, 0, hostile_worker.FILE_RUNNING)
+        worker.obey(1, 0)
+
+    def be_paused(daemon: Daemon) -> None:
+        write_live(daemon, 1, "=I", 0, hostile_worker.FILE_PAUSED)
+
+    rpc = take_over(go_on_late, be_paused)
+    wait_for_state(rpc, "running")
+    assert rpc.call("vm.pause", {"vm": 1})["state"] == "paused"
+    assert rpc.call("vm.resume", {"vm": 1})["state"] == "running"
