@@ -53,7 +53,7 @@ struct worker_pool {
     unsigned spawn_failures;
     bool begun;
     bool greeted;
-    struct link_worker_greeting greeting; /* the first one's */
+    struct link_worker_greeting greeting; /* the first one's that we started */
 };
 
 DEFINE_CLEANUP(struct worker_pool *, worker_pool_free);
@@ -107,7 +107,7 @@ static void on_greeted(void *context, struct worker *worker)
                     worker->number, (int)worker_pid(worker), worker->greeting.version,
                     LINK_VERSION);
     }
-    if (!pool->greeted) {
+    if (!pool->greeted && !worker->adopted) { /* one that has run guests may say anything */
         pool->greeted = true;
         pool->greeting = worker->greeting;
     }

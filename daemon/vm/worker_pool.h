@@ -71,7 +71,7 @@ void worker_pool_taint(struct worker_pool *pool, struct worker *worker);
 /* All there are, by `link`. */
 const struct list *worker_pool_workers(const struct worker_pool *pool);
 
-/* What the first worker said of KVM; NULL: none has greeted yet. */
+/* What the first worker that we started said of KVM; NULL: none has greeted yet. */
 const struct link_worker_greeting *worker_pool_greeting(const struct worker_pool *pool);
 
 /* Sends each worker something to deal with: one that does not is a silent one 5 s later, even if

@@ -114,3 +114,18 @@ def test_resume_that_an_earlier_daemon_asked_for_leaves_pausing_possible(
     wait_for_state(rpc, "running")
     assert rpc.call("vm.pause", {"vm": 1})["state"] == "paused"
     assert rpc.call("vm.resume", {"vm": 1})["state"] == "running"
+
+
+# What a worker may try.
+
+
+def test_worker_that_says_there_is_no_kvm_keeps_no_daemon_from_starting(
+    take_over: TakeOver,
+) -> None:
+    def deny(worker: HostileWorker) -> None:
+        worker.greet(reports=1, kvm_error=19, error=b"there is no KVM, I say")
+        worker.report(1, 0, hostile_worker.RUNNING)
+        worker.stay()
+
+    rpc = take_over(deny)
+    assert rpc.call("daemon.info")["kvm"]["capabilities"]["user_memory"] == 1
