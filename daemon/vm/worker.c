@@ -373,19 +373,19 @@ void worker_dismiss(struct worker *worker)
     break_link(worker);
 }
 
-static void punish(struct worker *worker, const char *what)
-{
-    log_error("worker %" PRIu64 " (pid %d, uid %" PRIu32 ") %s, ending it", worker->number,
-              (int)worker->io->pid, worker->uid, what);
-    worker_kill(worker);
-    break_link(worker);
-}
-
 void worker_kill(struct worker *worker)
 {
     worker->io->doomed = true;
     if (worker->io->pid_fd >= 0)
         (void)pidfd_send_signal(worker->io->pid_fd, SIGKILL, NULL, 0);
+    break_link(worker);
+}
+
+static void punish(struct worker *worker, const char *what)
+{
+    log_error("worker %" PRIu64 " (pid %d, uid %" PRIu32 ") %s, ending it", worker->number,
+              (int)worker->io->pid, worker->uid, what);
+    worker_kill(worker);
 }
 
 void worker_terminate(struct worker *worker)

@@ -112,7 +112,7 @@ int worker_bell(const struct worker *worker);
 /* There is input for the VM in the slot. */
 void worker_call(struct worker *worker, unsigned slot);
 
-/* Ends the process. `lost` follows. */
+/* Ends the process, and hears no message of it any more. `lost` follows. */
 void worker_kill(struct worker *worker);
 
 /* Asks the process to end its VMs and then itself (SIGTERM), whichever version it speaks. */

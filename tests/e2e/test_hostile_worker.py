@@ -129,3 +129,16 @@ def test_worker_that_says_there_is_no_kvm_keeps_no_daemon_from_starting(
 
     rpc = take_over(deny)
     assert rpc.call("daemon.info")["kvm"]["capabilities"]["user_memory"] == 1
+
+
+def test_messages_about_others_are_one_line_in_the_log(take_over: TakeOver, daemon: Daemon) -> None:
+    def refuse_many(worker: HostileWorker) -> None:
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.RUNNING)
+        for number in range(100):
+            worker.refuse(1000 + number, 0, b"no")
+        worker.stay()
+
+    rpc = take_over(refuse_many)
+    wait_for_state(rpc, "lost")
+    assert daemon.log_text().count("tells of VM") == 1
