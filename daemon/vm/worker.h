@@ -43,6 +43,7 @@ struct worker_owner {
     void (*refused)(void *context, struct worker *worker, const struct link_refused *refused);
     void (*stranded)(void *context, struct worker *worker, unsigned slot);
     void (*received)(void *context, struct worker *worker, const struct link_received *received);
+    /* Not before all reports. */
     void (*news)(void *context, struct worker *worker, unsigned slot, uint32_t news);
     void (*silent)(void *context, struct worker *worker); /* it does not answer, or does again */
     /* Its process is gone. It is freed after this. why: a sentence. */

@@ -116,6 +116,20 @@ def test_resume_that_an_earlier_daemon_asked_for_leaves_pausing_possible(
     assert rpc.call("vm.resume", {"vm": 1})["state"] == "running"
 
 
+def test_end_that_is_told_before_the_report_frees_the_slot(take_over: TakeOver) -> None:
+    def end_early(worker: HostileWorker) -> None:
+        worker.tell(0, hostile_worker.NEWS_ENDED | hostile_worker.NEWS_GONE)
+        time.sleep(0.2)
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.ENDED)
+        worker.stay()
+
+    rpc = take_over(end_early)
+    wait_for_state(rpc, "failed")
+    time.sleep(0.5)
+    assert vms_of_worker(rpc, 1) == []
+
+
 # What a worker may try.
 
 
