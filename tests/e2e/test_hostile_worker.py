@@ -116,6 +116,26 @@ def test_resume_that_an_earlier_daemon_asked_for_leaves_pausing_possible(
     assert rpc.call("vm.resume", {"vm": 1})["state"] == "running"
 
 
+def test_vm_that_was_forgotten_while_it_was_taken_down_ends_no_other(take_over: TakeOver) -> None:
+    def have_another(worker: HostileWorker) -> None:
+        worker.greet(reports=2)
+        worker.report(1, 0, hostile_worker.RUNNING)
+        worker.report(777, 1, hostile_worker.ENDED)
+        kind, body = worker.receive()
+        while kind != hostile_worker.START:
+            kind, body = worker.receive()
+        worker.refuse(*struct.unpack_from("=QI", body), b"slot %d" % struct.unpack_from("=QI", body)[1])
+        worker.tell(1, hostile_worker.NEWS_GONE)
+        time.sleep(0.2)
+        worker.receive()  # the next start
+        worker.stay()
+
+    rpc = take_over(have_another)
+    refusal = rpc.refused("vm.start", {"image": {"data": "9A=="}})
+    assert "slot 2" in refusal["message"]
+    assert rpc.get(1)["state"] == "running"
+
+
 def test_end_that_is_told_before_the_report_frees_the_slot(take_over: TakeOver) -> None:
     def end_early(worker: HostileWorker) -> None:
         worker.tell(0, hostile_worker.NEWS_ENDED | hostile_worker.NEWS_GONE)
