@@ -179,9 +179,10 @@ static void handle_running(struct vm *vm)
 {
     struct error err;
 
-    if (is_known_to_run(vm))
+    if (vm->file_is_bad || is_known_to_run(vm))
         return;
     if (vm_read_file(vm, &err) < 0) {
+        vm->file_is_bad = true; /* that is logged once, however often it is told that it runs */
         log_vm_line(LOG_LEVEL_WARNING, vm->record.id, vm->record.name, "cannot use its file: %s",
                     err.text);
         vm_stop(vm, GUEST_END_KILLED, NULL);

@@ -42,6 +42,7 @@ struct vm {
     uint64_t worker_number; /* of the worker that had it last, as the ledger says */
     int file_fd;            /* its file, until it can be read; else -1 */
     struct vm_file *file;   /* NULL: it cannot be read yet, or at all */
+    bool file_is_bad;       /* it was to be readable, and was not */
 
     /* vm_wishes.c */
     bool pause_asked;  /* what its worker was asked last is a pause */

@@ -165,6 +165,26 @@ def test_worker_that_says_there_is_no_kvm_keeps_no_daemon_from_starting(
     assert rpc.call("daemon.info")["kvm"]["capabilities"]["user_memory"] == 1
 
 
+def test_news_without_end_is_one_line_in_the_log(take_over: TakeOver, daemon: Daemon) -> None:
+    def insist(worker: HostileWorker) -> None:
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.STARTING)
+        for _ in range(200):
+            worker.tell(0, hostile_worker.NEWS_RUNNING)
+            time.sleep(0.002)
+        worker.say("done")
+        worker.stay()
+
+    def damage(daemon: Daemon) -> None:
+        with (daemon.state_dir / "1.vm").open("r+b") as file:
+            file.write(b"nonsense")
+
+    rpc = take_over(insist, damage)
+    time.sleep(1)
+    rpc.ping()
+    assert daemon.log_text().count("cannot use its file") == 1
+
+
 def test_messages_about_others_are_one_line_in_the_log(take_over: TakeOver, daemon: Daemon) -> None:
     def refuse_many(worker: HostileWorker) -> None:
         worker.greet(reports=1)
