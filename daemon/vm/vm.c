@@ -160,40 +160,43 @@ const struct vm_file *vm_file(const struct vm *vm)
 
 /* Times, which its file has: another daemon may have seen it start. */
 
-static uint64_t not_negative(int64_t ns)
+/* since_ns: its worker's word. 0 for what cannot be. */
+static uint64_t passed_ns(int64_t since_ns, int64_t now_ns)
 {
-    return ns > 0 ? (uint64_t)ns : 0;
+    return since_ns > 0 && since_ns < now_ns ? (uint64_t)(now_ns - since_ns) : 0;
 }
 
-static uint64_t live_paused_ns(const struct vm *vm, int64_t now_ns)
+/* since_start_ns: it cannot have stood still for longer. */
+static uint64_t live_paused_ns(const struct vm_live *live, uint64_t since_start_ns, int64_t now_ns)
 {
-    const struct vm_live *live = vm->file ? vm->file->live : NULL;
-    int64_t since_ns;
+    uint64_t before_ns = atomic_load(&live->stood_ns);
+    uint64_t stands_ns = passed_ns(atomic_load(&live->stands_mono_ns), now_ns);
 
-    if (!live)
-        return 0;
-    since_ns = atomic_load(&live->stands_mono_ns);
-    return atomic_load(&live->stood_ns) + (since_ns ? not_negative(now_ns - since_ns) : 0);
+    if (before_ns > since_start_ns || stands_ns > since_start_ns - before_ns)
+        return since_start_ns;
+    return before_ns + stands_ns;
 }
 
 uint64_t vm_uptime_ns(const struct vm *vm)
 {
     const struct vm_live *live = vm->file ? vm->file->live : NULL;
-    int64_t now_ns = clock_monotonic_ns(), started_ns;
+    int64_t now_ns = clock_monotonic_ns();
+    uint64_t since_start_ns;
 
     if (vm_has_ended(vm) || !live)
         return vm->record.uptime_ns;
-    started_ns = atomic_load(&live->started_mono_ns);
-    if (started_ns <= 0)
-        return 0;
-    return not_negative(now_ns - started_ns - (int64_t)live_paused_ns(vm, now_ns));
+    since_start_ns = passed_ns(atomic_load(&live->started_mono_ns), now_ns);
+    return since_start_ns - live_paused_ns(live, since_start_ns, now_ns);
 }
 
 uint64_t vm_paused_ns(const struct vm *vm)
 {
-    if (vm_has_ended(vm))
+    const struct vm_live *live = vm->file ? vm->file->live : NULL;
+    int64_t now_ns = clock_monotonic_ns();
+
+    if (vm_has_ended(vm) || !live)
         return vm->record.paused_ns;
-    return live_paused_ns(vm, clock_monotonic_ns());
+    return live_paused_ns(live, passed_ns(atomic_load(&live->started_mono_ns), now_ns), now_ns);
 }
 
 /* Its worker. */

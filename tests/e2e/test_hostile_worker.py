@@ -196,3 +196,25 @@ def test_messages_about_others_are_one_line_in_the_log(take_over: TakeOver, daem
     rpc = take_over(refuse_many)
     wait_for_state(rpc, "lost")
     assert daemon.log_text().count("tells of VM") == 1
+
+
+@pytest.mark.parametrize("started, stands, stood", [
+    (-(2**63), -(2**63), 2**64 - 1),
+    (2**63 - 1, 1, 2**63),
+    (1, 2**63 - 1, 0),
+])
+def test_times_that_cannot_be_are_no_times(
+    take_over: TakeOver, started: int, stands: int, stood: int
+) -> None:
+    def idle(worker: HostileWorker) -> None:
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.RUNNING)
+        worker.stay()
+
+    def distort(daemon: Daemon) -> None:
+        write_live(daemon, 1, "=qqQ", 8, started, stands, stood)
+
+    rpc = take_over(idle, distort)
+    record = rpc.get(1)
+    assert 0 <= record["uptime_ns"] < 2**63
+    assert 0 <= record["paused_ns"] < 2**63
