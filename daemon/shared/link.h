@@ -77,7 +77,8 @@ struct link_head {
 
 enum { LINK_KVM_ROWS_MAX = 64, LINK_KVM_NAME_SIZE = 28 };
 
-/* Daemon: with the slot page and two eventfds: who rings for the daemon, who for the worker. */
+/* Daemon: with the slot page, an eventfd that rings for the daemon, a socket that rings for the
+ * worker. */
 struct link_daemon_greeting {
     struct link_head head;
     uint32_t version;

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,26 +52,39 @@ void slot_page_free(struct slot_page *page)
         munmap(page, sizeof(*page));
 }
 
-static void ring(_Atomic uint64_t *bits, unsigned slot, int bell_fd)
+/* Whether it is the first. */
+static bool set_bit(_Atomic uint64_t *bits, unsigned slot)
 {
-    const uint64_t one = 1;
-
-    /* A full counter would fail the write, and is a bell that has rung all the same: eventfd(2). */
-    if (atomic_fetch_or(bits, UINT64_C(1) << slot) == 0 && write(bell_fd, &one, sizeof(one)) < 0)
-        return;
+    return atomic_fetch_or(bits, UINT64_C(1) << slot) == 0;
 }
 
 void slot_page_tell(struct slot_page *page, unsigned slot, uint32_t news, int bell_fd)
 {
+    const uint64_t one = 1;
+
     /* told already, and not yet looked at: then the bits are enough */
-    if (atomic_fetch_or(&page->slots[slot].news, news) == 0)
-        ring(&page->news, slot, bell_fd);
+    if (atomic_fetch_or(&page->slots[slot].news, news) != 0 || !set_bit(&page->news, slot))
+        return;
+    /* A full counter would fail the write, and is a bell that has rung all the same: eventfd(2). */
+    if (write(bell_fd, &one, sizeof(one)) < 0)
+        return;
 }
 
-void slot_page_tell_input(struct slot_page *page, unsigned slot, int bell_fd)
+void slot_page_add_news(struct slot_page *page, unsigned slot, uint32_t news)
 {
-    if (atomic_exchange(&page->slots[slot].input, 1) == 0)
-        ring(&page->input, slot, bell_fd);
+    atomic_fetch_or(&page->slots[slot].news, news);
+    set_bit(&page->news, slot);
+}
+
+void slot_page_tell_input(struct slot_page *page, unsigned slot, int call_fd)
+{
+    const uint64_t one = 1;
+
+    if (atomic_exchange(&page->slots[slot].input, 1) != 0 || !set_bit(&page->input, slot))
+        return;
+    /* likewise, of a socket without room */
+    if (send(call_fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        return;
 }
 
 uint64_t slot_page_take_news(struct slot_page *page)

@@ -1,9 +1,14 @@
 /*
  * Slot page: what daemon and worker tell each other of each of the worker's VMs without a message:
- * that there is news to look for. Two pages of memory for each worker, and an eventfd in each
+ * that there is news to look for. Two pages of memory for each worker, and a bell in each
  * direction, rung as sparingly as can be: while a slot's news has not been looked at, further news
- * only adds bits, and while anybody's has not, nobody writes the eventfd again. A guest that prints
- * a million characters does not cause a million wake-ups.
+ * only adds bits, and while anybody's has not, nobody rings again. A guest that prints a million
+ * characters does not cause a million wake-ups.
+ *
+ * The worker rings an eventfd, which costs least. The daemon must never wait for a worker, and an
+ * eventfd is one open file for both: who holds it can have it block (fcntl(2), F_SETFL), and fill
+ * it. So the daemon reads that one with RWF_NOWAIT (preadv2(2)), and rings a socket of its own,
+ * with MSG_DONTWAIT (send(2)).
  *
  * The daemon makes it, in memory that nobody can cut short (memfd_create(2), F_SEAL_SHRINK).
  * A daemon that takes a worker over brings another, which is mapped in place of the old, at the
@@ -68,8 +73,11 @@ void slot_page_free(struct slot_page *page);
  * blocks. */
 void slot_page_tell(struct slot_page *page, unsigned slot, uint32_t news, int bell_fd);
 
-/* There is input for the slot; likewise, the other way. Loop thread. */
-void slot_page_tell_input(struct slot_page *page, unsigned slot, int bell_fd);
+/* Adds news of a slot, for who is about to look, without a bell. Loop thread. */
+void slot_page_add_news(struct slot_page *page, unsigned slot, uint32_t news);
+
+/* There is input for the slot; likewise, the other way, by call_fd, a socket. Loop thread. */
+void slot_page_tell_input(struct slot_page *page, unsigned slot, int call_fd);
 
 /* Takes the bits of the slots that have news, or input; 0: none. */
 uint64_t slot_page_take_news(struct slot_page *page);

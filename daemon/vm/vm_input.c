@@ -54,7 +54,7 @@ void vm_want_room(struct vm *vm)
     /* read before the guest's thread could see that it is wanted? (seq_cst on both sides) */
     if (vm->input && vm_input_room(vm) > 0 &&
         atomic_exchange(&vm->worker->page->slots[vm->slot].room_wanted, 0))
-        slot_page_tell(vm->worker->page, vm->slot, SLOT_ROOM, worker_bell(vm->worker));
+        worker_add_news(vm->worker, vm->slot, SLOT_ROOM);
 }
 
 size_t vm_input_waiting(const struct vm *vm)

@@ -13,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,9 +52,10 @@ struct outgoing {
 
 /* What of a worker is only this file's. */
 struct worker_link {
-    int fd; /* -1: broken */
-    int bell_fd;
-    int call_fd;
+    int fd;      /* -1: broken */
+    int bell_fd; /* an eventfd, which is the worker's as well: never to be read or written plainly
+                  */
+    int call_fd; /* our end of a socket */
     int pid_fd;
     pid_t pid;
     struct event *readable;
@@ -215,6 +217,17 @@ static int new_bell(int *ret)
     return 0;
 }
 
+static int new_call(int *ret_ours, int *ret_theirs)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+        return -errno;
+    *ret_ours = ends[0];
+    *ret_theirs = ends[1];
+    return 0;
+}
+
 static int make_events(struct worker *worker)
 {
     struct event_base *base = worker->owner->base;
@@ -230,7 +243,7 @@ static int make_events(struct worker *worker)
     return 0;
 }
 
-static int greet(struct worker *worker, int page_fd)
+static int greet(struct worker *worker, int page_fd, int worker_call_fd)
 {
     const struct link_daemon_greeting greeting = {
         .head = LINK_HEAD(LINK_GREETING, greeting),
@@ -238,7 +251,7 @@ static int greet(struct worker *worker, int page_fd)
         .version_oldest = LINK_VERSION_OLDEST,
         .log_level = (uint32_t)log_get_level(),
     };
-    const int fds[] = { page_fd, worker->io->bell_fd, worker->io->call_fd };
+    const int fds[] = { page_fd, worker->io->bell_fd, worker_call_fd };
     int r = worker_send(worker, &greeting, sizeof(greeting), fds, 3);
 
     worker->io->sent = 0; /* the page that counts comes with it */
@@ -250,7 +263,7 @@ static int new_worker(const struct worker_owner *owner, uint64_t number, int lin
                       struct worker **ret)
 {
     _cleanup_(free_worker) struct worker *worker = calloc(1, sizeof(*worker));
-    _cleanup_close_ int fd = link_fd, page_fd = -1;
+    _cleanup_close_ int fd = link_fd, page_fd = -1, worker_call_fd = -1;
     struct worker_link *io;
     int r;
 
@@ -271,13 +284,13 @@ static int new_worker(const struct worker_owner *owner, uint64_t number, int lin
     list_init(&io->outgoing);
     r = new_bell(&io->bell_fd);
     if (r == 0)
-        r = new_bell(&io->call_fd);
+        r = new_call(&io->call_fd, &worker_call_fd);
     if (r == 0)
         r = make_events(worker);
     if (r == 0)
         r = slot_page_new(&worker->page, &page_fd);
     if (r == 0)
-        r = greet(worker, page_fd);
+        r = greet(worker, page_fd, worker_call_fd);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(worker);
@@ -478,9 +491,10 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     event_del(io->writable);
 }
 
-int worker_bell(const struct worker *worker)
+void worker_add_news(struct worker *worker, unsigned slot, uint32_t news)
 {
-    return worker->io->bell_fd;
+    slot_page_add_news(worker->page, slot, news);
+    event_active(worker->io->bell, EV_READ, 0);
 }
 
 void worker_call(struct worker *worker, unsigned slot)
@@ -713,13 +727,19 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     }
 }
 
-static void on_bell(evutil_socket_t fd, short what, void *context)
+static void drain_bell(int fd)
 {
     uint64_t count;
+    struct iovec room = { .iov_base = &count, .iov_len = sizeof(count) };
 
+    if (preadv2(fd, &room, 1, -1, RWF_NOWAIT) < 0)
+        return; /* EAGAIN: another turn took it, or the worker; or we told ourselves */
+}
+
+static void on_bell(evutil_socket_t fd, short what, void *context)
+{
     (void)what;
-    if (read(fd, &count, sizeof(count)) < 0)
-        return; /* EAGAIN: another turn took it */
+    drain_bell(fd);
     take_news(context);
 }
 

@@ -107,8 +107,8 @@ void worker_dismiss(struct worker *worker);
 int worker_send(struct worker *worker, const void *message, size_t size, const int *fds,
                 size_t fd_count);
 
-/* The eventfd that rings for us, for who finds news itself. */
-int worker_bell(const struct worker *worker);
+/* For who finds news itself: it is told as if the worker had. */
+void worker_add_news(struct worker *worker, unsigned slot, uint32_t news);
 
 /* There is input for the VM in the slot. */
 void worker_call(struct worker *worker, unsigned slot);

@@ -35,7 +35,7 @@ struct control {
     pthread_mutex_t link_lock; /* for the log, which any thread may send */
     int link_fd;               /* [link_lock] -1: there is no daemon; the control thread's to set */
     int signal_fd;
-    int call_fd; /* the daemon's bell for this worker */
+    int call_fd; /* the daemon's bell for this worker: a socket */
     struct guest_home home;
     struct guest *guests[SLOTS_MAX];
     unsigned guest_count;
@@ -511,7 +511,8 @@ void control_run(struct control *control)
     while (!is_done(control)) {
         struct pollfd fds[] = {
             { .fd = control->link_fd, .events = POLLIN },
-            { .fd = control->call_fd, .events = POLLIN },
+            /* the other end of it is gone with the daemon: there is nothing to hear then */
+            { .fd = control->link_fd < 0 ? -1 : control->call_fd, .events = POLLIN },
             { .fd = control->home.wake_fd, .events = POLLIN },
             { .fd = control->signal_fd, .events = POLLIN },
             { .fd = control->setup.listen_fd, .events = POLLIN },

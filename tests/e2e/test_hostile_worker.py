@@ -14,7 +14,7 @@ import pytest
 from harness import hostile_worker
 from harness.daemon import Daemon
 from harness.hostile_worker import Behaviour, HostileWorker, replace_worker, write_live
-from harness.images import SPIN, print_text
+from harness.images import SPIN
 from harness.rpc import Connection
 from harness.waiting import Deadline, eventually
 
@@ -57,11 +57,6 @@ def vms_of_worker(rpc: Connection, vm: int) -> list[int]:
     """All VMs of the worker that has this one."""
     lists = [worker["vms"] for worker in rpc.call("daemon.workers") if vm in worker["vms"]]
     return lists[0] if lists else []
-
-
-def run_another(rpc: Connection) -> None:
-    """What others do is as ever."""
-    assert rpc.run(print_text(b"fine"))["data"] == b"fine"
 
 
 # Between two daemons.
@@ -121,18 +116,15 @@ def test_vm_that_was_forgotten_while_it_was_taken_down_ends_no_other(take_over: 
         worker.greet(reports=2)
         worker.report(1, 0, hostile_worker.RUNNING)
         worker.report(777, 1, hostile_worker.ENDED)
-        kind, body = worker.receive()
-        while kind != hostile_worker.START:
-            kind, body = worker.receive()
-        worker.refuse(*struct.unpack_from("=QI", body), b"slot %d" % struct.unpack_from("=QI", body)[1])
+        worker.refuse_start()
         worker.tell(1, hostile_worker.NEWS_GONE)
-        time.sleep(0.2)
-        worker.receive()  # the next start
+        worker.refuse_start()
         worker.stay()
 
     rpc = take_over(have_another)
-    refusal = rpc.refused("vm.start", {"image": {"data": "9A=="}})
-    assert "slot 2" in refusal["message"]
+    assert "slot 2" in rpc.refused("vm.start", {"image": {"data": "9A=="}})["message"]
+    time.sleep(0.2)  # by then it has told that the slot is free
+    assert "slot 1" in rpc.refused("vm.start", {"image": {"data": "9A=="}})["message"]
     assert rpc.get(1)["state"] == "running"
 
 
@@ -165,6 +157,47 @@ def test_worker_that_says_there_is_no_kvm_keeps_no_daemon_from_starting(
     assert rpc.call("daemon.info")["kvm"]["capabilities"]["user_memory"] == 1
 
 
+def test_bell_that_blocks_does_not_hold_up_the_daemon(take_over: TakeOver) -> None:
+    def take_back(worker: HostileWorker) -> None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        while True:
+            os.read(worker.bell, 8)
+
+    def ring_and_take_back(worker: HostileWorker) -> None:
+        worker.set_blocking(worker.bell)
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.RUNNING)
+        if os.fork() == 0:
+            take_back(worker)
+        deadline = Deadline(4)
+        while not deadline.passed:
+            worker.tell(0, hostile_worker.NEWS_OUTPUT)
+        worker.stay()
+
+    rpc = take_over(ring_and_take_back)
+    deadline = Deadline(4.5)
+    while not deadline.passed:
+        rpc.ping()
+
+
+def test_call_that_blocks_does_not_hold_up_the_daemon(take_over: TakeOver) -> None:
+    def fill_the_counter(worker: HostileWorker) -> None:
+        worker.set_blocking(worker.call)
+        try:
+            os.write(worker.call, struct.pack("=Q", 2**64 - 2))
+        except OSError:  # it is none that could be filled so
+            pass
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.RUNNING)
+        worker.stay()
+
+    rpc = take_over(fill_the_counter)
+    wait_for_state(rpc, "running")
+    for _ in range(3):
+        rpc.input(1, b"x")
+    rpc.ping()
+
+
 def test_news_without_end_is_one_line_in_the_log(take_over: TakeOver, daemon: Daemon) -> None:
     def insist(worker: HostileWorker) -> None:
         worker.greet(reports=1)
@@ -172,7 +205,6 @@ def test_news_without_end_is_one_line_in_the_log(take_over: TakeOver, daemon: Da
         for _ in range(200):
             worker.tell(0, hostile_worker.NEWS_RUNNING)
             time.sleep(0.002)
-        worker.say("done")
         worker.stay()
 
     def damage(daemon: Daemon) -> None:

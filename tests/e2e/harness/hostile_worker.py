@@ -116,6 +116,14 @@ class HostileWorker:
     def refuse(self, vm: int, slot: int, text: bytes) -> None:
         self.send(REFUSED, struct.pack("=QIIiI", vm, slot, 0, -11, 0) + text.ljust(ERROR_SIZE, b"\0"))
 
+    def refuse_start(self) -> None:
+        """The next one; says which slot it was for."""
+        kind, body = self.receive()
+        while kind != START:
+            kind, body = self.receive()
+        vm, slot = struct.unpack_from("=QI", body)
+        self.refuse(vm, slot, b"slot %d" % slot)
+
     def change(self, vm: int, slot: int, state: int) -> None:
         """The VM stands still, or goes on."""
         write_live(self.daemon, vm, "=I", 0, state)
@@ -132,9 +140,6 @@ class HostileWorker:
     def set_blocking(descriptor: int) -> None:
         flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_NONBLOCK)
-
-    def say(self, text: str) -> None:
-        os.write(self._saying, text.encode() + b"\n")
 
     # In the test's.
 
