@@ -673,24 +673,33 @@ static void on_received(struct worker *worker)
     worker->owner->received(worker->owner->context, worker, &received);
 }
 
+/* A worker is not to wake up everybody: LOG_EMERG and LOG_ALERT are more than any of ours. */
+static enum log_level sane_level(uint32_t level)
+{
+    if (level < LOG_LEVEL_ERROR)
+        return LOG_LEVEL_ERROR;
+    return level > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)level;
+}
+
 /* A line of its log becomes one of ours; its bytes may be anybody's. */
 static void on_log(struct worker *worker)
 {
-    char text[LOG_LINE_SIZE], name[VM_NAME_MAX + 8];
+    const struct worker_owner *owner = worker->owner;
+    char text[LOG_LINE_SIZE];
     struct link_log line;
+    const char *name;
 
     link_message_read(&worker->io->message, &line, sizeof(line));
-    end_text(line.vm_name, sizeof(line.vm_name));
     end_text(line.text, sizeof(line.text));
     if (!log_limit_allows(&worker->io->log_limit))
         return;
+    name = line.vm_id > 0 ? owner->vm_name(owner->context, worker, line.vm_id) : NULL;
     escape_text(line.text, strlen(line.text), text, sizeof(text));
-    escape_text(line.vm_name, strlen(line.vm_name), name, sizeof(name));
     log_entry(&(struct log_entry){
-        .level = line.level <= LOG_LEVEL_DEBUG ? (enum log_level)line.level : LOG_LEVEL_DEBUG,
+        .level = sane_level(line.level),
         .message = text,
-        .vm_id = line.vm_id,
-        .vm_name = line.vm_id > 0 ? name : NULL,
+        .vm_id = name ? line.vm_id : 0,
+        .vm_name = name,
     });
 }
 

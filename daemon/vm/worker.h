@@ -45,6 +45,8 @@ struct worker_owner {
     void (*received)(void *context, struct worker *worker, const struct link_received *received);
     /* Not before all reports. */
     void (*news)(void *context, struct worker *worker, unsigned slot, uint32_t news);
+    /* The name of a VM of its, for a line of its log; NULL: it has none of that id. */
+    const char *(*vm_name)(void *context, const struct worker *worker, uint64_t id);
     void (*silent)(void *context, struct worker *worker); /* it does not answer, or does again */
     /* Its process is gone. It is freed after this. why: a sentence. */
     void (*lost)(void *context, struct worker *worker, const char *why);

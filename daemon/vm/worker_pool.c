@@ -16,6 +16,7 @@
 #include "util/closer.h"
 #include "util/log.h"
 #include "util/work_queue.h"
+#include "vm/vm.h"
 
 enum {
     SPARES = 2,         /* that stand ready: a user's first start takes one, or two */
@@ -153,6 +154,15 @@ static void on_news(void *context, struct worker *worker, unsigned slot, uint32_
     if (news & SLOT_GONE)
         worker->leaving &= ~(UINT64_C(1) << slot);
     pool->owner.news(pool->owner.context, worker, slot, news);
+}
+
+static const char *name_of_vm(void *context, const struct worker *worker, uint64_t id)
+{
+    (void)context;
+    for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
+        if (worker->vms[slot] && vm_id(worker->vms[slot]) == id)
+            return vm_name(worker->vms[slot]);
+    return NULL;
 }
 
 static void on_silent(void *context, struct worker *worker)
@@ -384,6 +394,7 @@ int worker_pool_new(struct event_base *base, struct work_queue *work_queue, stru
         .stranded = on_stranded,
         .received = on_received,
         .news = on_news,
+        .vm_name = name_of_vm,
         .silent = on_silent,
         .lost = on_lost,
         .context = pool,

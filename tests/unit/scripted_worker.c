@@ -384,6 +384,28 @@ static void do_log(struct step *step)
     send_message(step->worker, &line, sizeof(line));
 }
 
+/* A line of the level that is the argument. */
+static void do_log_level(struct step *step)
+{
+    struct link_log line = { .head = LINK_HEAD(LINK_LOG, line),
+                             .level = (uint32_t)atoll(step->argument) };
+
+    snprintf(line.text, sizeof(line.text), "of that level");
+    send_message(step->worker, &line, sizeof(line));
+}
+
+/* A line about the VM whose id is the argument, of another name than it may have. */
+static void do_log_about(struct step *step)
+{
+    struct link_log line = { .head = LINK_HEAD(LINK_LOG, line),
+                             .level = LOG_LEVEL_ERROR,
+                             .vm_id = (uint64_t)atoll(step->argument),
+                             .vm_name = "invented" };
+
+    snprintf(line.text, sizeof(line.text), "about it");
+    send_message(step->worker, &line, sizeof(line));
+}
+
 /* All bytes that a line should not have, of levels that there are not, and ever more of them. */
 static void do_flood(struct step *step)
 {
@@ -529,6 +551,8 @@ static const struct word {
     { "send-unknown", do_send_unknown },
     { "log", do_log },
     { "log-longer", do_log_longer },
+    { "log-level", do_log_level },
+    { "log-about", do_log_about },
     { "flood", do_flood },
     { "scribble", do_scribble },
     { "scribble-all", do_scribble_all },

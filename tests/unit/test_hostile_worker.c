@@ -280,6 +280,66 @@ static void log_of_a_worker_is_bounded_and_escaped(void **state)
         assert_true(*c == '\n' || (*c >= ' ' && *c <= '~'));
 }
 
+/* The last line that was logged, by whomever. */
+static struct {
+    enum log_level level;
+    uint64_t vm_id;
+    char vm_name[VM_NAME_MAX + 8];
+    char message[64];
+} last_line;
+
+static void keep_line(void *context, const struct log_entry *entry)
+{
+    (void)context;
+    last_line.level = entry->level;
+    last_line.vm_id = entry->vm_id;
+    snprintf(last_line.vm_name, sizeof(last_line.vm_name), "%s",
+             entry->vm_name ? entry->vm_name : "");
+    snprintf(last_line.message, sizeof(last_line.message), "%s", entry->message);
+}
+
+static void log_by(const char *word)
+{
+    last_line.message[0] = '\0';
+    log_set_sink(keep_line, NULL);
+    assert_is_of_no_consequence(word);
+    log_set_sink(log_to_stderr, NULL);
+}
+
+/* LOG_EMERG is shown to everybody who is logged in. */
+static void line_of_a_worker_is_no_more_urgent_than_an_error(void **state)
+{
+    static const char *const words[] = { "log-level=0", "log-level=1", "log-level=2",
+                                         "log-level=3" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        log_by(words[i]);
+        assert_string_equal(last_line.message, "of that level");
+        assert_int_equal(last_line.level, LOG_LEVEL_ERROR);
+    }
+    log_by("log-level=4294967295"); /* a debug line, which is not shown */
+    assert_string_equal(last_line.message, "");
+}
+
+static void line_of_a_worker_is_about_none_but_its_own_vms(void **state)
+{
+    char word[64];
+
+    (void)state;
+    snprintf(word, sizeof(word), "log-about=%d", (int)vm_id(scene.bystander));
+    log_by(word);
+    assert_string_equal(last_line.message, "about it");
+    assert_int_equal(last_line.vm_id, 0);
+    assert_string_equal(last_line.vm_name, "");
+
+    /* the next one's own, whose name is what the daemon knows */
+    snprintf(word, sizeof(word), "log-about=%d", (int)vm_id(scene.bystander) + 3);
+    log_by(word);
+    assert_int_equal(last_line.vm_id, vm_id(scene.bystander) + 3);
+    assert_string_equal(last_line.vm_name, "vm4");
+}
+
 /* What is in its files and memory. */
 
 /* All that is asked of a VM, and by nobody believed. */
@@ -576,6 +636,8 @@ int main(int argc, char **argv)
         scene_test(message_of_a_later_version_is_passed_over),
         scene_test(message_with_a_field_more_is_read_as_far_as_it_is_known),
         scene_test(log_of_a_worker_is_bounded_and_escaped),
+        scene_test(line_of_a_worker_is_no_more_urgent_than_an_error),
+        scene_test(line_of_a_worker_is_about_none_but_its_own_vms),
         scene_test(nonsense_in_a_vms_file_is_not_believed),
         scene_test(ring_whose_counters_make_no_sense_is_survived),
         scene_test(times_that_make_no_sense_are_survived),
