@@ -747,9 +747,12 @@ static void drain_bell(int fd)
 
 static void on_bell(evutil_socket_t fd, short what, void *context)
 {
+    struct worker *worker = context;
+
     (void)what;
     drain_bell(fd);
-    take_news(context);
+    if (worker->greeting.head.size > 0 && worker->io->reports_left == 0)
+        take_news(worker);
 }
 
 /* Starting the process. */
