@@ -1,45 +1,31 @@
 """Processes that run VMs: what befalls one of them, or the daemon meanwhile, and whom that harms."""
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from harness.daemon import Daemon
-from harness.images import ECHO, HALT, SPIN, STREAM_ENDLESS, print_text
+import pytest
+
+from harness.daemon import Daemon, wait_for_end
+from harness.images import (
+    ECHO,
+    HALT,
+    PRINT_THEN_SPIN,
+    SPIN,
+    STREAM_ENDLESS,
+    print_text,
+    stream_bytes,
+    stream_of,
+)
 from harness.rpc import Connection, as_data
-from harness.settings import GUESTS
+from harness.settings import GUESTS, SCALE
+from harness.users import NOBODY, connect_as, require_root
 from harness.waiting import eventually
+from harness.workers import stopped, worker_of
 
 StartDaemon = Callable[..., Daemon]
-
-
 RINGS = 4096, 65536  # bytes
-
-
-def worker_of(rpc: Connection, vm: int) -> dict:
-    """The one that has the VM."""
-    return next(worker for worker in rpc.call("daemon.workers") if vm in worker["vms"])
-
-
-def has_stopped(pid: int) -> bool:
-    """Each thread, or it waits in the kernel: to close a VM waits for a thread of KVM's own, which
-    has stopped as well."""
-    states = [
-        (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-        for task in Path(f"/proc/{pid}/task").iterdir()
-    ]
-    return set(states) <= {"T", "D"}
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        eventually(lambda: has_stopped(pid), f"process {pid} to stop")
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def holds_file_of(pid: int, vm: int) -> bool:
@@ -48,36 +34,139 @@ def holds_file_of(pid: int, vm: int) -> bool:
     return any(os.readlink(fd).endswith(f"/{vm}.vm") for fd in folder.iterdir())
 
 
+# One of them dies.
+
+
+def test_worker_that_is_killed_takes_its_own_vms_along(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon("--worker-vms", "2")
+    with daemon.connect() as rpc:
+        printing, echoing = rpc.start(stream_of(60000, then=SPIN)), rpc.start(ECHO)
+        others = [rpc.start(ECHO) for _ in range(3)]
+        victim = worker_of(rpc, printing)
+        assert sorted(victim["vms"]) == [printing, echoing]
+        reader = rpc.attach(printing)
+        reader.read_until(lambda: reader.position > 30000)
+        os.kill(victim["pid"], signal.SIGKILL)
+        reader.read_to_end()
+        for vm in printing, echoing:
+            record = rpc.wait(vm)
+            assert (record["state"], record["exit"]["reason"]) == ("lost", "worker-lost")
+            assert "signal 9" in record["exit"]["message"]
+        assert bytes(reader.data) == rpc.output(printing) == stream_bytes(0, len(reader.data))
+        for vm in others:
+            assert rpc.get(vm)["state"] == "running"
+            rpc.give(vm, b"x")
+            eventually(lambda vm=vm: rpc.output(vm) == b"x", "its echo")
+        assert rpc.run(print_text(b"goes on"))["data"] == b"goes on"
+    told = f"worker {victim['number']} (pid {victim['pid']}, uid {os.getuid()}, 2 VMs) is gone"
+    assert told in daemon.log_text()
+
+
+def test_worker_that_dies_without_a_daemon_is_found_dead(daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        vm = rpc.start(PRINT_THEN_SPIN)
+        eventually(lambda: rpc.output(vm) == b"AB", "its output")
+        pid = worker_of(rpc, vm)["pid"]
+    daemon.kill()
+    os.kill(pid, signal.SIGKILL)
+    wait_for_end(pid, 15)
+    with daemon.start().connect() as rpc:
+        record = rpc.get(vm)
+        assert (record["state"], record["exit"]["reason"]) == ("lost", "worker-lost")
+        assert rpc.output(vm) == b"AB"
+
+
+def test_receiver_that_is_killed_is_replaced(daemon: Daemon) -> None:
+    for _ in range(3):
+        with daemon.connect() as rpc:
+            assert rpc.run(GUESTS / "hello.bin")["data"] == b"Hello, KVM!\n"
+            (receiver,) = [w for w in rpc.call("daemon.workers") if w["role"] == "receives"]
+            os.kill(receiver["pid"], signal.SIGKILL)
+            wait_for_end(receiver["pid"], 15)
+            eventually(lambda: receiver["pid"] not in daemon.pids(), "the daemon to see it")
+
+
+def test_users_have_workers_of_their_own(daemon: Daemon) -> None:
+    require_root()
+    daemon.folder.chmod(0o711)
+    daemon.socket.chmod(0o666)
+    with daemon.connect() as rpc, connect_as(NOBODY, daemon.socket) as other:
+        ours, theirs = rpc.start(ECHO), other.start(ECHO)
+        rpc.run(GUESTS / "hello.bin")
+        other.run(GUESTS / "hello.bin")
+        workers = [w for w in rpc.call("daemon.workers") if w["role"] != "spare"]
+        assert sorted((w["role"], w["uid"]) for w in workers) == [
+            *(("receives", 0), ("receives", NOBODY)),
+            *(("runs", 0), ("runs", NOBODY)),
+        ]
+        assert len({w["pid"] for w in workers}) == 4
+        for worker in workers:
+            if worker["uid"] == NOBODY:
+                os.kill(worker["pid"], signal.SIGKILL)
+        assert other.wait(theirs)["state"] == "lost"
+        assert rpc.get(ours)["state"] == "running"
+        assert rpc.run(GUESTS / "hello.bin")["data"] == b"Hello, KVM!\n"
+    with connect_as(NOBODY, daemon.socket) as other:
+        assert other.run(GUESTS / "hello.bin")["data"] == b"Hello, KVM!\n"
+
+
+# One of them stops.
+
+
+def test_worker_that_is_stopped_is_told_and_goes_on_later(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon("--worker-vms", "2")
+    with daemon.connect() as rpc:
+        held, other = rpc.start(ECHO), rpc.start(SPIN)
+        elsewhere = rpc.start(ECHO)
+        with stopped(worker_of(rpc, held)["pid"]):
+            begin = time.monotonic()
+            rpc.give(held, b"input")
+            refusal = rpc.refused("vm.pause", {"vm": other})
+            assert refusal["data"]["name"] == "worker-silent"
+            assert 4 < time.monotonic() - begin < 10 * SCALE
+            assert not worker_of(rpc, held)["answers"]
+            assert rpc.get(held)["state"] == "running"
+            rpc.give(elsewhere, b"input")
+            eventually(lambda: rpc.output(elsewhere) == b"input", "its echo")
+            assert rpc.run(print_text(b"elsewhere"))["data"] == b"elsewhere"
+        eventually(lambda: rpc.output(held) == b"input", "what it was sent")
+        eventually(lambda: rpc.get(other)["state"] == "paused", "what was asked of it")
+        eventually(lambda: worker_of(rpc, held)["answers"], "it to answer again")
+
+
 # The daemon goes, and another one comes.
 
 
-def kill_daemon_as_a_vm_is_taken_down(daemon: Daemon, remove: bool) -> tuple[int, int]:
-    """A VM has ended, and its worker is not done with it. The worker, and another VM that it has."""
-    for _ in range(50):
-        with daemon.connect() as rpc:
-            standing, ended = rpc.start(ECHO), rpc.start(HALT)
-            pid = worker_of(rpc, standing)["pid"]
-            rpc.wait(ended)
+def kill_daemon_as_vms_are_taken_down(daemon: Daemon, remove: bool) -> tuple[int, int]:
+    """Of VMs that have ended, and that their worker is not done with. It, and a VM that it has."""
+    with daemon.connect() as rpc:
+        standing = rpc.start(ECHO)
+        pid = worker_of(rpc, standing)["pid"]
+        for _ in range(20):
+            ending = [rpc.start(ECHO) for _ in range(20)]
+            stops = [rpc.request("vm.stop", {"vm": vm}) for vm in ending]
+            rpc.result("vm.stop", stops[10])
             with stopped(pid):
-                if holds_file_of(pid, ended):
-                    if remove:
-                        rpc.call("vm.remove", {"vm": ended})
+                ended = [vm for vm in ending if rpc.get(vm)["ended"]]
+                if any(holds_file_of(pid, vm) for vm in ended):
+                    for vm in ended if remove else []:
+                        rpc.call("vm.remove", {"vm": vm})
                     daemon.kill()
                     daemon.start()
                     return pid, standing
-            rpc.stop(standing, force=True)
     raise AssertionError("it is always done at once")
 
 
-def test_vm_that_is_taken_down_as_the_daemon_dies_harms_nobody(daemon: Daemon) -> None:
-    for remove in False, True:
-        pid, standing = kill_daemon_as_a_vm_is_taken_down(daemon, remove)
-        with daemon.connect() as rpc:
-            assert rpc.get(standing)["state"] == "running"
-            for _ in range(3):  # in each slot, that of the other VM too
-                assert rpc.run(print_text(b"again"))["data"] == b"again"
-            assert worker_of(rpc, standing)["pid"] == pid
-            rpc.stop(standing, force=True)
+@pytest.mark.parametrize("remove", [False, True])
+def test_vms_that_are_taken_down_as_the_daemon_dies_harm_nobody(
+    daemon: Daemon, remove: bool
+) -> None:
+    pid, standing = kill_daemon_as_vms_are_taken_down(daemon, remove)
+    with daemon.connect() as rpc:
+        for _ in range(30):  # in each slot, those of the others too
+            assert rpc.run(print_text(b"again"))["data"] == b"again"
+        assert rpc.get(standing)["state"] == "running"
+        assert worker_of(rpc, standing)["pid"] == pid
 
 
 def test_start_does_not_wait_for_a_worker_that_the_next_daemon_finds_stopped(daemon: Daemon) -> None:
