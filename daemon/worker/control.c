@@ -98,17 +98,6 @@ static void send_refusal(void *context, const struct link_refused *refused)
     pthread_mutex_unlock(&control->link_lock);
 }
 
-static void forget_if_gone(struct control *control, unsigned slot)
-{
-    struct guest *guest = control->guests[slot];
-
-    if (!guest || !atomic_load(&guest->gone))
-        return;
-    control->guests[slot] = NULL;
-    control->guest_count--;
-    guest_free(guest);
-}
-
 /* Greeting. */
 
 static void fill_capabilities(const struct kvm_host *host, struct link_worker_greeting *greeting)
@@ -160,6 +149,43 @@ static void send_report(struct control *control, struct guest *guest)
     };
 
     send_message(control, &report, sizeof(report));
+}
+
+/* A file of a guest's was cut short: the page that was missing reads as zeros now, and what is
+ * written there is lost. The guest ends. */
+static void end_guest_mapped_at(struct control *control, uintptr_t address)
+{
+    for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
+        struct guest *guest = control->guests[slot];
+        const struct vm_file *file = guest && !atomic_load(&guest->gone) ? guest->file : NULL;
+        uintptr_t start = file ? (uintptr_t)file->map : 0;
+        struct request request = { .kind = REQUEST_END,
+                                   .end.reason = GUEST_END_ERROR,
+                                   .end.sentence = "somebody cut its state file short" };
+
+        if (file && address >= start && address - start < file->map_size)
+            guest_ask(guest, &request);
+    }
+}
+
+static void look_at_cut_files(struct control *control)
+{
+    uintptr_t address;
+
+    while (bus_error_take(&address))
+        end_guest_mapped_at(control, address);
+}
+
+static void forget_if_gone(struct control *control, unsigned slot)
+{
+    struct guest *guest = control->guests[slot];
+
+    if (!guest || !atomic_load(&guest->gone))
+        return;
+    look_at_cut_files(control); /* before its addresses are another guest's */
+    control->guests[slot] = NULL;
+    control->guest_count--;
+    guest_free(guest);
 }
 
 /*
@@ -429,30 +455,11 @@ static void tell_stranded(struct control *control, struct guest *guest)
     send_message(control, &stranded, sizeof(stranded));
 }
 
-/* A file of a guest's was cut short: the page that was missing reads as zeros now, and what is
- * written there is lost. The guest ends. */
-static void end_guest_mapped_at(struct control *control, uintptr_t address)
-{
-    for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
-        struct guest *guest = control->guests[slot];
-        const struct vm_file *file = guest && !atomic_load(&guest->gone) ? guest->file : NULL;
-        uintptr_t start = file ? (uintptr_t)file->map : 0;
-        struct request request = { .kind = REQUEST_END,
-                                   .end.reason = GUEST_END_ERROR,
-                                   .end.sentence = "somebody cut its state file short" };
-
-        if (file && address >= start && address - start < file->map_size)
-            guest_ask(guest, &request);
-    }
-}
-
 static void look_at_guests(struct control *control, int64_t *next_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
-    uintptr_t address;
 
-    while (bus_error_take(&address))
-        end_guest_mapped_at(control, address);
+    look_at_cut_files(control);
     for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
         struct guest *guest = control->guests[slot];
 

@@ -1,4 +1,4 @@
-"""Processes that run VMs: what befalls one of them, or the daemon meanwhile, and whom that harms."""
+"""Processes that run VMs: what befalls one, or the daemon meanwhile, and whom that harms."""
 import os
 import signal
 import time
@@ -169,7 +169,9 @@ def test_vms_that_are_taken_down_as_the_daemon_dies_harm_nobody(
         assert worker_of(rpc, standing)["pid"] == pid
 
 
-def test_start_does_not_wait_for_a_worker_that_the_next_daemon_finds_stopped(daemon: Daemon) -> None:
+def test_start_does_not_wait_for_a_worker_that_the_next_daemon_finds_stopped(
+    daemon: Daemon,
+) -> None:
     with daemon.connect() as rpc:
         vm = rpc.start(ECHO)
         pid = worker_of(rpc, vm)["pid"]
@@ -199,7 +201,9 @@ def test_start_that_was_under_way_goes_on_with_the_next_daemon(daemon: Daemon) -
         eventually(lambda: rpc.output("begun") == b"input", "its echo")
 
 
-def test_start_that_waits_for_its_image_goes_on_with_the_next_daemon(start_daemon: StartDaemon) -> None:
+def test_start_that_waits_for_its_image_goes_on_with_the_next_daemon(
+    start_daemon: StartDaemon,
+) -> None:
     daemon = start_daemon("--image-dir", str(GUESTS))
     by_path = {"image": {"path": "cat.bin"}}
     with daemon.connect() as rpc:
@@ -261,7 +265,8 @@ def test_vms_that_are_removed_as_the_daemon_dies_leave_no_file(daemon: Daemon) -
 
 def test_file_that_is_cut_short_ends_its_vm_alone(daemon: Daemon) -> None:
     with daemon.connect() as rpc:
-        cut = [rpc.start(image, ring=ring) for image in (STREAM_ENDLESS, SPIN, ECHO) for ring in RINGS]
+        images = STREAM_ENDLESS, SPIN, ECHO
+        cut = [rpc.start(image, ring=ring) for image in images for ring in RINGS]
         other = rpc.start(ECHO)
         pid = worker_of(rpc, other)["pid"]
         eventually(lambda: rpc.get(cut[0])["output"]["next"] > 0, "output")
@@ -273,6 +278,21 @@ def test_file_that_is_cut_short_ends_its_vm_alone(daemon: Daemon) -> None:
         assert worker_of(rpc, other)["pid"] == pid
         rpc.give(other, b"input")
         eventually(lambda: rpc.output(other) == b"input", "its echo")
+
+
+def test_file_that_was_cut_short_is_no_later_vm_s_end(daemon: Daemon) -> None:
+    """One that gets the slot, and the addresses, of the VM whose file it was."""
+    later = []
+    with daemon.connect() as rpc:
+        for _ in range(30):
+            cut = rpc.start(ECHO)
+            os.truncate(daemon.state_dir / f"{cut}.vm", 0)
+            rpc.stop(cut, force=True)
+            eventually(lambda: all(cut not in w["vms"] for w in rpc.call("daemon.workers")), "it")
+            later.append(rpc.start(ECHO))
+        for vm in later:
+            rpc.give(vm, b"x", eof=True)
+            assert rpc.wait(vm)["exit"]["reason"] == "guest-exit"
 
 
 # Spare ones.
