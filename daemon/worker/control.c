@@ -32,7 +32,7 @@
 
 struct control {
     struct control_setup setup;
-    pthread_mutex_t link_lock; /* for the log, which any thread may send */
+    pthread_mutex_t link_lock; /* for the log, which any thread may send, and for on_guest_gone() */
     int link_fd;               /* [link_lock] -1: there is no daemon; the control thread's to set */
     int signal_fd;
     int call_fd; /* the daemon's bell for this worker: a socket */
@@ -87,13 +87,21 @@ static void send_message(struct control *control, const void *message, size_t si
             break; /* it would not be heard: the daemon asks again when it comes back */
 }
 
-/* For a guest's thread. A daemon that is not there finds an empty file, and knows as much. */
-static void send_refusal(void *context, const struct link_refused *refused)
+/*
+ * For a guest's thread. Another daemon's page cannot come in between: either it is gone before, and
+ * is not reported, or it is reported, and then gone. To a daemon that is not there nothing is told:
+ * it finds an empty file, or the ending in it.
+ */
+static void on_guest_gone(void *context, struct guest *guest, const struct link_refused *refused)
 {
     struct control *control = context;
+    unsigned slot = guest->slot;
 
     pthread_mutex_lock(&control->link_lock);
-    if (control->link_fd >= 0)
+    atomic_store(&guest->gone, true);
+    if (!refused)
+        slot_page_tell(control->home.page, slot, SLOT_GONE, control->home.bell_fd);
+    else if (control->link_fd >= 0)
         (void)link_send(control->link_fd, refused, sizeof(*refused), NULL, 0);
     pthread_mutex_unlock(&control->link_lock);
 }
@@ -189,29 +197,37 @@ static void forget_if_gone(struct control *control, unsigned slot)
 }
 
 /*
- * A daemon is there, the first or another one. Its page and bells take the place of those before.
- * What a thread tells by the old ones is not lost: it sets the guest's phase first, and the reports
- * are made after the exchange. A guest that is gone was told of by the old ones: of that there is
- * no report, and its slot is free.
+ * Another daemon's page and bells take the place of those before. The bells first: a thread that
+ * found the new page, and rang the old bell, would have left a bit there that keeps everybody from
+ * ringing again. What is told by the old page is not lost: a thread sets its guest's phase first,
+ * and the reports are made after the exchange. Guests that are gone by then are in none of them.
  */
+static bool exchange_page(struct control *control, const int fds[static 3])
+{
+    bool exchanged;
+
+    pthread_mutex_lock(&control->link_lock);
+    exchanged = fds[1] >= 0 && fds[2] >= 0 && dup3(fds[1], control->home.bell_fd, O_CLOEXEC) >= 0 &&
+                dup3(fds[2], control->call_fd, O_CLOEXEC) >= 0 &&
+                slot_page_map(&control->home.page, fds[0]) == 0;
+    for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
+        forget_if_gone(control, slot);
+    pthread_mutex_unlock(&control->link_lock);
+    return exchanged;
+}
+
+/* A daemon is there, the first or another one. */
 static void on_greeting(struct control *control, struct link_message *message)
 {
     struct link_daemon_greeting greeting;
-    _cleanup_close_ int page_fd = link_message_take_fd(message, 0);
-    _cleanup_close_ int bell_fd = link_message_take_fd(message, 1);
-    _cleanup_close_ int call_fd = link_message_take_fd(message, 2);
 
     link_message_read(message, &greeting, sizeof(greeting));
-    if (bell_fd < 0 || call_fd < 0 || slot_page_map(&control->home.page, page_fd) < 0 ||
-        dup3(bell_fd, control->home.bell_fd, O_CLOEXEC) < 0 ||
-        dup3(call_fd, control->call_fd, O_CLOEXEC) < 0) {
+    if (message->fd_count < 3 || !exchange_page(control, message->fds)) {
         log_warning("the daemon's greeting makes no sense, hanging up");
         set_link(control, -1);
         return;
     }
     log_set_level((enum log_level)greeting.log_level);
-    for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
-        forget_if_gone(control, slot);
     send_greeting(control);
     for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
         if (control->guests[slot])
@@ -591,7 +607,7 @@ int control_new(const struct control_setup *setup, struct control **ret)
         return -ENOMEM;
     control->setup = *setup;
     control->home.host = setup->host;
-    control->home.refuse = send_refusal;
+    control->home.gone = on_guest_gone;
     control->home.context = control;
     control->link_fd = -1;
     pthread_mutex_init(&control->link_lock, NULL);

@@ -24,6 +24,8 @@
 #include "util/error.h"
 #include "worker/request.h"
 
+struct guest;
+
 /* What all guests of a worker share. Constant while there are guests; what the descriptors and the
  * address lead to may be exchanged, for another daemon's. */
 struct guest_home {
@@ -31,8 +33,9 @@ struct guest_home {
     struct slot_page *page;
     int bell_fd; /* rings for the daemon */
     int wake_fd; /* an eventfd: wakes the control thread */
-    /* Sends a refusal: for a guest that cannot even have a file. Any thread. */
-    void (*refuse)(void *context, const struct link_refused *refused);
+    /* The last of a guest's thread: the guest may be freed at any moment. refused: why it could not
+     * even have a file; NULL: it had one. */
+    void (*gone)(void *context, struct guest *guest, const struct link_refused *refused);
     void *context;
 };
 

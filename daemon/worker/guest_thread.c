@@ -131,17 +131,22 @@ static void fail(struct outcome *outcome, int code, const struct error *err)
     guest_end_set(&outcome->end, GUEST_END_ERROR, 0, "%s", err->text);
 }
 
-/* After this the guest may be freed at any moment. */
-static void let_go(struct guest *guest)
+static bool is_disowned(struct guest *guest)
 {
-    const struct guest_home *home = guest->home;
-    unsigned slot = guest->slot;
+    bool disowned;
 
-    atomic_store(&guest->gone, true);
-    slot_page_tell(home->page, slot, SLOT_GONE, home->bell_fd);
+    pthread_mutex_lock(&guest->lock);
+    disowned = guest->disowned;
+    pthread_mutex_unlock(&guest->lock);
+    return disowned;
 }
 
-/* There is no file to tell of it: a message does, and that the slot is free. Likewise. */
+static void let_go(struct guest *guest)
+{
+    guest->home->gone(guest->home->context, guest, NULL);
+}
+
+/* There is no file to tell of it: a message does, and that the slot is free. */
 static void refuse(struct guest *guest, const struct outcome *outcome)
 {
     const struct guest_home *home = guest->home;
@@ -153,8 +158,7 @@ static void refuse(struct guest *guest, const struct outcome *outcome)
     };
 
     snprintf(refused.text, sizeof(refused.text), "%s", outcome->end.message);
-    atomic_store(&guest->gone, true);
-    home->refuse(home->context, &refused);
+    home->gone(home->context, guest, &refused);
 }
 
 void guest_thread_run(struct guest *guest)
@@ -164,6 +168,10 @@ void guest_thread_run(struct guest *guest)
     struct made made;
     int r = fill_file(guest, &err);
 
+    if (r < 0 && is_disowned(guest)) {
+        let_go(guest);
+        return;
+    }
     if (r < 0) {
         fail(&outcome, r, &err);
         refuse(guest, &outcome);
