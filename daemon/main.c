@@ -75,6 +75,8 @@ struct daemon {
     struct service *service;
     struct event *signals[SIGNAL_COUNT];
     struct event *bus_error;     /* a mapped file was cut short */
+    bool serves;                 /* before, signals to end are kept, and others ignored */
+    bool ending;                 /* it is to shut down, as soon as it serves */
     bool keep;                   /* shutting down, it leaves VMs to the next daemon */
     struct event *idle;          /* runs while there is neither VM nor client */
     struct event *shutdown_poll; /* runs while shutting down */
@@ -275,6 +277,9 @@ static void shut_down(struct daemon *daemon, bool keep)
     if (event_pending(daemon->shutdown_limit, EV_TIMEOUT, NULL))
         return;
     daemon->keep = keep;
+    daemon->ending = true;
+    if (!daemon->serves)
+        return;
     log_info(keep ? "leaving %zu VMs to the next vmmd" : "stopping %zu VMs",
              registry_counts(daemon->registry).live);
     service_stopping(daemon->service);
@@ -307,7 +312,7 @@ static void on_reload(evutil_socket_t signal, short what, void *context)
     const char *fixed;
 
     (void)signal, (void)what;
-    if (event_pending(daemon->shutdown_limit, EV_TIMEOUT, NULL))
+    if (daemon->ending || !daemon->serves)
         return;
     service_reloading(daemon->service);
     if (read_config(daemon->argc, daemon->argv, &config, &request, &err) < 0) {
@@ -406,6 +411,8 @@ static int wait_for_kvm(struct daemon *daemon, struct error *err)
     int64_t end_ns = clock_monotonic_ns() + greeting_limit.tv_sec * CLOCK_NS_PER_SEC;
 
     while (!(greeting = worker_pool_greeting(registry_workers(daemon->registry)))) {
+        if (daemon->ending)
+            return 0; /* before it matters */
         if (clock_monotonic_ns() > end_ns)
             return error_set(err, -ETIMEDOUT, "no worker comes up within %d s",
                              (int)greeting_limit.tv_sec);
@@ -472,6 +479,9 @@ static int daemon_start(struct daemon *daemon, struct error *err)
     log_info("version %s serves on %s", VMMD_VERSION,
              daemon->listen_socket.activated ? "the socket from systemd" : daemon->config.socket);
     service_ready(daemon->service);
+    daemon->serves = true;
+    if (daemon->ending) /* it was told so before it could */
+        shut_down(daemon, daemon->keep);
     return 0;
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.daemon import Daemon, clean_environment, require_kvm
+from harness.daemon import STOP_SECONDS, Daemon, clean_environment, require_kvm
 from harness.images import SPIN, STREAM_ENDLESS
 from harness.rpc import Closed, Connection
 from harness.settings import OPENRPC, SCALE, VMMD
@@ -265,6 +265,23 @@ def test_second_signal_does_not_hurt(daemon: Daemon) -> None:
         for _ in range(3):
             daemon.signal(signal.SIGTERM)
     assert daemon.wait_end(5) == 0
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGHUP, signal.SIGUSR1]])
+def test_signal_before_it_serves_ends_it(
+    new_daemon: Callable[..., Daemon], folder: Path, numbers: list[int]
+) -> None:
+    """It waits for the first worker, which takes what it is sent and says nothing."""
+    shutil.copy(VMMD, folder / "vmmd")
+    (folder / "vmmd-worker").write_text("#!/bin/sh\nexec cat <&3 >/dev/null\n")
+    (folder / "vmmd-worker").chmod(0o700)
+    daemon = new_daemon(vmmd=folder / "vmmd")
+    require_kvm()
+    daemon.spawn()
+    eventually(lambda: any((daemon.state_dir / "workers").glob("*.sock")), "a worker")
+    for number in numbers:
+        daemon.signal(number)
+    assert daemon.wait_end(STOP_SECONDS) == 0
 
 
 def test_start_while_shutting_down_is_refused_or_stopped(daemon: Daemon) -> None:
