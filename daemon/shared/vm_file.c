@@ -17,8 +17,8 @@ DEFINE_CLEANUP(struct vm_file *, vm_file_free);
 
 enum { FILE_NAME_SIZE = 32 };
 
-/* No ring is larger: the setting's own limit is far below. */
-#define RING_SIZE_MAX (UINT64_C(1) << 40)
+/* The small sections, of this layout and those to come, lie below. */
+#define RING_OFFSET_MAX (UINT64_C(1) << 20)
 
 /* What each section is. In place: read where it lies, so it must be there whole. */
 static const struct section_kind {
@@ -45,7 +45,7 @@ static const struct vm_file_section layout_2[] = {
     { .tag = VM_FILE_POST, .offset = 240, .size = sizeof(struct post_codes) },
     { .tag = VM_FILE_RECORD, .offset = 248, .size = 1840 },
     { .tag = VM_FILE_STATS, .offset = 4096, .size = sizeof(struct exit_stats) },
-    { .tag = VM_FILE_RING, .offset = 8192, .size = RING_SIZE_MAX },
+    { .tag = VM_FILE_RING, .offset = 8192, .size = VM_FILE_RING_MAX },
 };
 
 static void format_name(uint64_t id, char name[static FILE_NAME_SIZE])
@@ -278,7 +278,7 @@ static bool ring_is_sound(const struct output_ring_state *ring, uint64_t offset,
 
     return offset <= file_size && is_power_of_two(size) && size >= OUTPUT_RING_CAPACITY_MIN &&
            size <= file_size - offset && is_power_of_two(capacity) && capacity >= size &&
-           capacity <= RING_SIZE_MAX && end <= INT64_MAX && claimed <= end + size &&
+           capacity <= VM_FILE_RING_MAX && end <= INT64_MAX && claimed <= end + size &&
            (claimed > size ? claimed >= end : end <= size);
 }
 
@@ -332,7 +332,7 @@ static bool take_section(struct vm_file *file, const struct vm_file_section *sec
         return true; /* a later vmmd's */
     kind = &kinds[section->tag];
     if (file->sections[section->tag].size > 0 || section->size == 0 || section->offset % 8 != 0 ||
-        section->size > RING_SIZE_MAX || section->offset > RING_SIZE_MAX ||
+        section->size > VM_FILE_RING_MAX || section->offset > VM_FILE_RING_MAX ||
         (kind->in_place && section->size < kind->size))
         return false;
     file->sections[section->tag] = *section;
@@ -387,7 +387,8 @@ static int read_head(struct vm_file *file, int fd, uint64_t file_size, struct er
 
 /* The ring's counters are read once more whenever it is read: that it makes sense now is no more
  * than that. How much of the file is mapped is decided here, though. */
-static int check_ring(struct vm_file *file, int fd, uint64_t file_size, struct error *err)
+static int check_ring(struct vm_file *file, int fd, uint64_t file_size, uint64_t ring_max,
+                      struct error *err)
 {
     struct vm_file_section *ring = &file->sections[VM_FILE_RING];
     struct output_ring_state state;
@@ -395,14 +396,14 @@ static int check_ring(struct vm_file *file, int fd, uint64_t file_size, struct e
 
     if (r < 0)
         return r;
-    if (!ring_is_sound(&state, ring->offset, file_size) ||
-        atomic_load(&state.capacity) > ring->size)
+    if (!ring_is_sound(&state, ring->offset, file_size) || ring->offset > RING_OFFSET_MAX ||
+        atomic_load(&state.capacity) > ring->size || atomic_load(&state.capacity) > ring_max)
         return error_set(err, -EBADMSG, "it is damaged");
     ring->size = atomic_load(&state.capacity);
     return 0;
 }
 
-int vm_file_view(int fd, uint64_t id, struct vm_file **ret, struct error *err)
+int vm_file_view(int fd, uint64_t id, uint64_t ring_max, struct vm_file **ret, struct error *err)
 {
     _cleanup_(vm_file_freep) struct vm_file *file = calloc(1, sizeof(*file));
     struct vm_record record;
@@ -418,7 +419,7 @@ int vm_file_view(int fd, uint64_t id, struct vm_file **ret, struct error *err)
         return error_set(err, -EBADMSG, "it is not a regular file");
     r = read_head(file, fd, (uint64_t)st.st_size, err);
     if (r == 0)
-        r = check_ring(file, fd, (uint64_t)st.st_size, err);
+        r = check_ring(file, fd, (uint64_t)st.st_size, ring_max, err);
     if (r < 0)
         return r;
     r = map_file(file, fd, PROT_READ);

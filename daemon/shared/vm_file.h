@@ -126,12 +126,16 @@ void vm_file_seal(struct vm_file *file);
  */
 int vm_file_make(int directory_fd, uint64_t id);
 
+/* No ring is larger, whatever is asked for or said: bytes. */
+#define VM_FILE_RING_MAX (UINT64_C(1) << 40)
+
 /*
- * Maps a file to read it, after checking every number in it; fd stays the caller's.
- * Errors: -ENODATA (never finished: nobody was told of this VM), -EBADMSG (another layout, or
- * damaged), or what the file system says.
+ * Maps a file to read it, after checking every number in it; fd stays the caller's. ring_max: the
+ * most bytes that its ring may be for, so that a worker cannot have us map more than was asked of
+ * it; at most VM_FILE_RING_MAX. Errors: -ENODATA (never finished: nobody was told of this VM),
+ * -EBADMSG (another layout, or damaged), or what the file system says.
  */
-int vm_file_view(int fd, uint64_t id, struct vm_file **ret, struct error *err);
+int vm_file_view(int fd, uint64_t id, uint64_t ring_max, struct vm_file **ret, struct error *err);
 
 /* Opens the file of a VM for vm_file_view(), or to write an ending. Errors: negative errno. */
 int vm_file_open(int directory_fd, uint64_t id);

@@ -192,7 +192,8 @@ static void load_file(struct registry *registry, uint64_t id, bool add)
     size_t index;
     int r;
 
-    r = fd < 0 ? error_set(&err, fd, "%s", strerror(-fd)) : vm_file_view(fd, id, &file, &err);
+    r = fd < 0 ? error_set(&err, fd, "%s", strerror(-fd))
+               : vm_file_view(fd, id, VM_FILE_RING_MAX, &file, &err);
     if (r == -ENODATA) { /* its start was never answered: there is nobody who could ask for it */
         vm_file_remove(registry->directory.fd, id);
         return;

@@ -43,7 +43,7 @@ int vm_read_file(struct vm *vm, struct error *err)
     if (!vm->file && vm->file_fd < 0)
         return error_set(err, vm->file_fd, "%s", strerror(-vm->file_fd));
     if (!vm->file)
-        r = vm_file_view(vm->file_fd, vm->record.id, &vm->file, err);
+        r = vm_file_view(vm->file_fd, vm->record.id, vm->ring_capacity, &vm->file, err);
     if (r < 0)
         return r;
     if (vm_file_read_record(vm->file, vm->record.id, &said) < 0)

@@ -12,7 +12,8 @@
 #include "shared/vm_file.h"
 #include "temporary_directory.h"
 
-enum { CAPACITY = 64 * 1024, FILE_SIZE = VM_FILE_RING_OFFSET + OUTPUT_RING_STEP };
+enum { CAPACITY = 64 * 1024, RING_MAX = 16 * 1024 * 1024 };
+enum { FILE_SIZE = VM_FILE_RING_OFFSET + OUTPUT_RING_STEP };
 
 /* The disk: linked, it takes the place of the C library's posix_fallocate(). */
 static struct {
@@ -117,7 +118,7 @@ static int view(void *const *state, uint64_t id, struct vm_file **ret, struct er
 
     if (fd < 0)
         return error_set(err, fd, "%s", strerror(-fd));
-    r = vm_file_view(fd, id, ret, err);
+    r = vm_file_view(fd, id, RING_MAX, ret, err);
     close(fd);
     return r;
 }
@@ -451,6 +452,31 @@ static void ring_whose_counters_cannot_be_true_is_refused(void **state)
         if (view(state, 7, &opened, &err) != -EBADMSG)
             fail_msg("row %zu was taken for sound", i);
     }
+    vm_file_free(file);
+}
+
+/* How much is mapped is the worker's to say only up to what it was asked for. */
+static void ring_for_more_than_was_asked_is_refused(void **state)
+{
+    struct vm_file *file = create(state, 7, CAPACITY);
+
+    head_of(file)->sections[VM_FILE_RING - 1].size = VM_FILE_RING_MAX;
+    atomic_store(&file->ring.state->capacity, RING_MAX);
+    vm_file_free(reopen(state, 7));
+    atomic_store(&file->ring.state->capacity, RING_MAX * 2);
+    assert_not_opened(state, 7, -EBADMSG, "it is damaged");
+    vm_file_free(file);
+}
+
+static void ring_that_lies_far_out_is_refused(void **state)
+{
+    struct vm_file *file = create(state, 7, CAPACITY);
+    int fd = vm_file_open(directory_of(state), 7);
+
+    assert_int_equal(ftruncate(fd, INT64_C(1) << 40), 0); /* there are bytes, though no disk */
+    close(fd);
+    head_of(file)->sections[VM_FILE_RING - 1].offset = UINT64_C(1) << 39;
+    assert_not_opened(state, 7, -EBADMSG, "it is damaged");
     vm_file_free(file);
 }
 
@@ -825,6 +851,8 @@ int main(void)
         directory_test(file_of_another_layout_is_refused),
         directory_test(file_under_another_id_is_refused),
         directory_test(ring_whose_counters_cannot_be_true_is_refused),
+        directory_test(ring_for_more_than_was_asked_is_refused),
+        directory_test(ring_that_lies_far_out_is_refused),
         directory_test(record_with_a_field_that_cannot_be_is_refused),
         directory_test(state_that_cannot_be_is_refused),
         directory_test(what_becomes_nonsense_later_is_not_read),
