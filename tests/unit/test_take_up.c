@@ -119,12 +119,28 @@ static void vm_that_was_taken_up_can_be_paused_resumed_and_stopped(void **state)
     vm_unref(vm);
 }
 
+/* Until the worker has filled the file of the first VM, of which it does not tell. */
+static void wait_for_file(void)
+{
+    struct vm_file *file = NULL;
+
+    while (!file) {
+        int fd = vm_file_open(world.directory.fd, 1);
+
+        (void)vm_file_view(fd, 1, &file, NULL);
+        close(fd);
+        registry_world_nap(&world);
+    }
+    vm_file_free(file);
+}
+
 static void vm_that_runs_before_the_next_daemon_hears_of_it_is_running(void **state)
 {
     struct vm *vm;
 
     (void)state;
     start("lab", "fill sleep=20 begin - greet report");
+    wait_for_file();
     change_daemons();
     vm = find("lab");
     wait_for_reports(vm);
@@ -139,10 +155,7 @@ static void vm_that_was_starting_is_running_once_that_is_told(void **state)
 
     (void)state;
     start("lab", "fill - greet report sleep=50 begin tell=1");
-    while (faccessat(world.directory.fd, "1.vm", F_OK, 0) < 0)
-        registry_world_nap(&world);
-    for (int i = 0; i < 50; i++)
-        registry_world_nap(&world);
+    wait_for_file();
     change_daemons();
     vm = find("lab");
     assert_non_null(vm->file);
@@ -187,11 +200,14 @@ static void vm_that_its_worker_has_no_more_is_lost(void **state)
 static void vm_whose_worker_is_gone_is_lost(void **state)
 {
     struct vm *vm;
+    pid_t pid;
 
     (void)state;
     vm = start("lab", "run print=one");
     registry_world_wait_for_output(&world, vm, "one");
-    assert_int_equal(kill(registry_world_process_of(&world, vm), SIGKILL), 0);
+    pid = registry_world_process_of(&world, vm);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
     change_daemons();
     vm = find("lab");
     assert_int_equal(vm->state, VM_LOST);
