@@ -490,7 +490,10 @@ static void do_leave_note(struct step *step)
 
 static void do_die(struct step *step)
 {
-    raise(atoi(step->argument));
+    int number = atoi(step->argument);
+
+    signal(number, SIG_DFL); /* not the sanitizer's */
+    raise(number);
 }
 
 static void do_exit(struct step *step)
