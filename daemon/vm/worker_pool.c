@@ -96,21 +96,32 @@ static bool speaks_our_version(const struct worker *worker)
            worker->greeting.version_oldest <= LINK_VERSION;
 }
 
+/* An earlier daemon's has VMs, which go on. One of our own is of no use: it is that of another
+ * vmmd, which was installed in the place of ours. */
+static void handle_other_version(struct worker_pool *pool, struct worker *worker)
+{
+    worker->tainted = true;
+    log_warning("worker %" PRIu64 " (pid %d) speaks version %" PRIu32 " of the link, and we %d, %s",
+                worker->number, (int)worker_pid(worker), worker->greeting.version, LINK_VERSION,
+                worker->adopted ? "leaving its VMs as they are" : "ending it");
+    if (worker->adopted)
+        return;
+    pool->spawn_failures++;
+    worker_kill(worker);
+}
+
 static void on_greeted(void *context, struct worker *worker)
 {
     struct worker_pool *pool = context;
 
-    pool->spawn_failures = 0;
     if (!speaks_our_version(worker)) {
-        worker->tainted = true;
-        log_warning("worker %" PRIu64 " (pid %d) speaks version %" PRIu32 " of the link, and we "
-                    "%d: leaving its VMs as they are",
-                    worker->number, (int)worker_pid(worker), worker->greeting.version,
-                    LINK_VERSION);
-    }
-    if (!pool->greeted && !worker->adopted) { /* one that has run guests may say anything */
-        pool->greeted = true;
-        pool->greeting = worker->greeting;
+        handle_other_version(pool, worker);
+    } else {
+        pool->spawn_failures = 0;
+        if (!pool->greeted && !worker->adopted) { /* one that has run guests may say anything */
+            pool->greeted = true;
+            pool->greeting = worker->greeting;
+        }
     }
     pool->owner.ready(pool->owner.context, worker);
     sweep_soon(pool); /* an adopted one may have nothing any more */

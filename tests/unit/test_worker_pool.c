@@ -285,6 +285,15 @@ static void worker_that_ends_at_once_is_not_tried_for_ever(void **state)
                            "it was ended by signal 9 (Killed)");
 }
 
+/* As after an upgrade of which the daemon knows nothing. */
+static void new_worker_of_a_version_that_we_do_not_speak_is_of_no_use(void **state)
+{
+    (void)state;
+    assert_workers_give_up(scripted_worker, "greet-version=99",
+                           "is gone: it was ended by signal 9 (Killed)",
+                           "it was ended by signal 9 (Killed)");
+}
+
 static void greeting_of_nonsense_is_read_as_far_as_it_can_be(void **state)
 {
     const struct link_worker_greeting *greeting;
@@ -615,6 +624,7 @@ int main(int argc, char **argv)
         scripted_test(worker_with_a_vm_is_not_let_go),
         cmocka_unit_test(worker_that_is_not_there_is_not_tried_for_ever),
         cmocka_unit_test(worker_that_ends_at_once_is_not_tried_for_ever),
+        cmocka_unit_test(new_worker_of_a_version_that_we_do_not_speak_is_of_no_use),
         cmocka_unit_test(greeting_of_nonsense_is_read_as_far_as_it_can_be),
         scripted_test(worker_that_does_not_answer_is_silent_and_gets_no_more),
         scripted_test(worker_that_answers_again_is_not_silent_any_more),
