@@ -446,7 +446,7 @@ void registry_handle_cut_file(struct registry *registry, uintptr_t address)
             continue;
         log_vm_line(LOG_LEVEL_ERROR, vm->record.id, vm->record.name,
                     "somebody cut its state file short; what was there is lost");
-        vm_stop(vm, GUEST_END_KILLED, NULL);
+        vm_give_up(vm, "somebody cut its state file short");
         return;
     }
 }

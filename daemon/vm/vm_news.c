@@ -185,7 +185,7 @@ static void handle_running(struct vm *vm)
         vm->file_is_bad = true; /* that is logged once, however often it is told that it runs */
         log_vm_line(LOG_LEVEL_WARNING, vm->record.id, vm->record.name, "cannot use its file: %s",
                     err.text);
-        vm_stop(vm, GUEST_END_KILLED, NULL);
+        vm_give_up(vm, "its state file cannot be used");
         return;
     }
     if (vm->state == VM_STARTING)

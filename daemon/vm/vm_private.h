@@ -79,6 +79,9 @@ void vm_output_begin(struct vm *vm);
 void vm_output_tell(struct vm *vm);
 void vm_output_end(struct vm *vm);
 
+/* vm_wishes.c: kills it, as vm_stop() does, since it cannot go on. */
+void vm_give_up(struct vm *vm, const char *sentence);
+
 /* vm_wishes.c: it stands, or goes on: the wish that was uttered meanwhile comes next. */
 void vm_steer(struct vm *vm);
 

@@ -11,17 +11,9 @@
 #include "shared/link.h"
 #include "vm/vm_private.h"
 
-static void format_sentence(enum guest_end_reason reason, const struct vm_peer *by, char *text,
-                            size_t size)
-{
-    if (!by)
-        snprintf(text, size, "vmmd was shutting down");
-    else
-        snprintf(text, size, "uid %" PRIu32 " (pid %" PRId32 ") %s it", by->uid, by->pid,
-                 guest_end_reason_to_string(reason));
-}
-
-void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *by)
+/* by: NULL, nobody but the daemon. */
+static void ask_to_end(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *by,
+                       const char *sentence)
 {
     static const struct vm_peer nobody;
     struct link_end message = {
@@ -34,10 +26,25 @@ void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *
     if (vm_has_ended(vm) || (asked && (reason != GUEST_END_KILLED || vm->kill_asked)))
         return;
     vm->kill_asked = reason == GUEST_END_KILLED;
-    format_sentence(reason, by, message.sentence, sizeof(message.sentence));
+    snprintf(message.sentence, sizeof(message.sentence), "%s", sentence);
     vm_send(vm, &message, sizeof(message), NULL, 0);
     if (!asked)
         vm_set_state(vm, VM_STOPPING);
+}
+
+void vm_stop(struct vm *vm, enum guest_end_reason reason, const struct vm_peer *by)
+{
+    char sentence[128] = "vmmd was shutting down";
+
+    if (by)
+        snprintf(sentence, sizeof(sentence), "uid %" PRIu32 " (pid %" PRId32 ") %s it", by->uid,
+                 by->pid, guest_end_reason_to_string(reason));
+    ask_to_end(vm, reason, by, sentence);
+}
+
+void vm_give_up(struct vm *vm, const char *sentence)
+{
+    ask_to_end(vm, GUEST_END_KILLED, NULL, sentence);
 }
 
 void vm_steer(struct vm *vm)

@@ -492,6 +492,41 @@ static void file_that_is_cut_short_is_the_loss_of_that_vm_only(void **state)
     assert_next_vm_runs();
 }
 
+/* Where the file is whole up to the ring, its record has why it ended. */
+static void vm_whose_file_is_cut_short_ends_for_that_reason(void **state)
+{
+    struct vm *vm = vm_ref(start("run print=before sleep=50 cut=8192"));
+    struct output_chunk chunk;
+    uintptr_t address = 0;
+    char data[16];
+
+    (void)state;
+    (void)bus_error_install();
+    registry_world_wait_for_state(&scene.world, vm, VM_RUNNING);
+    while (!bus_error_take(&address)) {
+        event_base_loop(scene.world.base, EVLOOP_NONBLOCK);
+        output_ring_read(vm_ring(vm), 0, data, sizeof(data), &chunk);
+    }
+    registry_handle_cut_file(scene.world.registry, address);
+    registry_world_wait_for_state(&scene.world, vm, VM_EXITED);
+    assert_int_equal(vm->record.end.reason, GUEST_END_KILLED);
+    assert_string_equal(vm->record.end.message, "somebody cut its state file short");
+    vm_unref(vm);
+    assert_next_vm_runs();
+}
+
+static void vm_whose_file_cannot_be_used_ends_for_that_reason(void **state)
+{
+    struct vm *vm = vm_ref(start("tell=1"));
+
+    (void)state;
+    registry_world_wait_for_state(&scene.world, vm, VM_EXITED);
+    assert_int_equal(vm->record.end.reason, GUEST_END_KILLED);
+    assert_string_equal(vm->record.end.message, "its state file cannot be used");
+    vm_unref(vm);
+    assert_next_vm_runs();
+}
+
 static void address_that_is_no_files_is_nobodys_loss(void **state)
 {
     (void)state;
@@ -645,6 +680,8 @@ int main(int argc, char **argv)
         scene_test(end_that_is_told_and_not_written_is_one_all_the_same),
         scene_test(vm_that_is_told_gone_before_its_end_has_ended),
         scene_test(file_that_is_cut_short_is_the_loss_of_that_vm_only),
+        scene_test(vm_whose_file_is_cut_short_ends_for_that_reason),
+        scene_test(vm_whose_file_cannot_be_used_ends_for_that_reason),
         scene_test(address_that_is_no_files_is_nobodys_loss),
         scene_test(vm_whose_worker_dies_has_its_true_end_and_its_output),
         scene_test(all_vms_of_a_worker_that_dies_are_lost_and_no_others),
