@@ -1,8 +1,12 @@
 #include "unit_test.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shared/input_queue.h"
@@ -139,6 +143,199 @@ static void queue_closed_while_empty_is_at_its_end(void **state)
     input_queue_free(queue);
 }
 
+/* Between processes. */
+
+/* A queue as both have it, and its memory as one has it who keeps to no rules. */
+struct shared_queue {
+    struct input_queue *daemon, *worker;
+    _Atomic uint64_t *counters; /* put, taken */
+    unsigned char *memory;
+    int fd;
+};
+
+enum { MEMORY_SIZE = 64 + CAPACITY };
+
+static struct shared_queue new_shared(void)
+{
+    struct shared_queue shared;
+    void *map;
+
+    assert_int_equal(input_queue_new(&shared.daemon, &shared.fd), 0);
+    assert_int_equal(input_queue_map(shared.fd, &shared.worker), 0);
+    map = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, shared.fd, 0);
+    assert_true(map != MAP_FAILED);
+    shared.memory = map;
+    shared.counters = map;
+    return shared;
+}
+
+static void free_shared(const struct shared_queue *shared)
+{
+    input_queue_free(shared->daemon);
+    input_queue_free(shared->worker);
+    munmap(shared->memory, MEMORY_SIZE);
+    close(shared->fd);
+}
+
+static void what_one_side_puts_the_other_takes(void **state)
+{
+    struct shared_queue shared = new_shared();
+
+    (void)state;
+    assert_int_equal(put(shared.daemon, 0, 1000), 1000);
+    assert_int_equal(input_queue_length(shared.worker), 1000);
+    assert_int_equal(take(shared.worker, 0, 2000), 1000);
+    assert_int_equal(input_queue_length(shared.daemon), 0);
+    input_queue_close(shared.daemon);
+    assert_true(input_queue_is_at_end(shared.worker));
+    free_shared(&shared);
+}
+
+/* People type passwords. */
+static void bytes_are_zeroed_as_they_are_taken(void **state)
+{
+    struct shared_queue shared = new_shared();
+
+    (void)state;
+    for (size_t round = 0, position = 0; round < 3; round++, position += 40000) {
+        size_t left = 0;
+
+        put(shared.daemon, position, 40000);
+        take(shared.worker, position, 39999);
+        for (size_t i = 64; i < MEMORY_SIZE; i++)
+            left += shared.memory[i] != 0;
+        assert_in_range(left, 0, 1);
+        take(shared.worker, position + 39999, 1);
+    }
+    for (size_t i = 64; i < MEMORY_SIZE; i++)
+        assert_int_equal(shared.memory[i], 0);
+    free_shared(&shared);
+}
+
+static void counters_that_make_no_sense_do_no_harm(void **state)
+{
+    static const uint64_t values[] = {
+        0,          1, 77, CAPACITY - 1, CAPACITY, CAPACITY + 1, UINT64_C(1) << 63, UINT64_MAX - 1,
+        UINT64_MAX,
+    };
+    enum { COUNT = sizeof(values) / sizeof(values[0]) };
+    static unsigned char bytes[2 * CAPACITY];
+    struct shared_queue shared = new_shared();
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        for (size_t n = 0; n < COUNT; n++) {
+            shared.counters[0] = values[i];
+            shared.counters[1] = values[n];
+            assert_in_range(input_queue_length(shared.daemon), 0, CAPACITY);
+            assert_in_range(input_queue_put(shared.daemon, bytes, sizeof(bytes)), 0, CAPACITY);
+            shared.counters[0] = values[i];
+            shared.counters[1] = values[n];
+            assert_in_range(input_queue_take(shared.worker, bytes, sizeof(bytes)), 0, CAPACITY);
+        }
+    free_shared(&shared);
+}
+
+static void memory_that_is_no_queue_is_refused(void **state)
+{
+    static const struct {
+        off_t size;
+        int seals;
+    } rows[] = {
+        { MEMORY_SIZE, 0 },
+        { MEMORY_SIZE, F_SEAL_GROW },
+        { MEMORY_SIZE - 1, F_SEAL_SHRINK },
+        { 0, F_SEAL_SHRINK },
+    };
+    struct input_queue *queue = NULL;
+    int ends[2];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+        assert_int_equal(ftruncate(fd, rows[i].size), 0);
+        assert_int_equal(fcntl(fd, F_ADD_SEALS, rows[i].seals), 0);
+        assert_int_equal(input_queue_map(fd, &queue), -EBADMSG);
+        close(fd);
+    }
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(input_queue_map(ends[0], &queue), -EBADMSG);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(input_queue_map(-1, &queue), -EBADMSG);
+    assert_null(queue);
+}
+
+static void nobody_can_cut_a_queue_short(void **state)
+{
+    struct shared_queue shared = new_shared();
+
+    (void)state;
+    assert_int_equal(ftruncate(shared.fd, 0), -1);
+    assert_int_equal(errno, EPERM);
+    free_shared(&shared);
+}
+
+/* One that takes the place of another. */
+
+static void queue_that_awaits_a_move_has_no_room(void **state)
+{
+    struct input_queue *queue = new_queue();
+
+    (void)state;
+    assert_true(input_queue_is_ready(queue));
+    input_queue_await_move(queue);
+    assert_false(input_queue_is_ready(queue));
+    assert_int_equal(put(queue, 0, 10), 0);
+    assert_int_equal(input_queue_length(queue), 0);
+    input_queue_move(NULL, queue);
+    assert_true(input_queue_is_ready(queue));
+    assert_int_equal(put(queue, 0, 10), 10);
+    input_queue_free(queue);
+}
+
+static void what_waits_is_moved_and_what_comes_is_behind_it(void **state)
+{
+    static const size_t amounts[] = { 0, 1, 5000, CAPACITY };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++) {
+        struct input_queue *from = new_queue(), *to = new_queue();
+        size_t n = amounts[i];
+
+        put(from, 0, 40000);
+        take(from, 0, 40000);
+        put(from, 40000, n);
+        input_queue_await_move(to);
+        input_queue_move(from, to);
+        assert_int_equal(input_queue_length(from), 0);
+        assert_int_equal(input_queue_length(to), n);
+        assert_int_equal(put(to, 40000 + n, 100), n == CAPACITY ? 0 : 100);
+        assert_int_equal(take(to, 40000, n), n);
+        assert_false(input_queue_is_closed(to));
+        input_queue_free(from);
+        input_queue_free(to);
+    }
+}
+
+static void end_of_input_is_moved_too(void **state)
+{
+    struct input_queue *from = new_queue(), *to = new_queue();
+
+    (void)state;
+    put(from, 0, 3);
+    input_queue_close(from);
+    input_queue_await_move(to);
+    input_queue_move(from, to);
+    assert_true(input_queue_is_closed(to));
+    assert_false(input_queue_is_at_end(to));
+    take(to, 0, 3);
+    assert_true(input_queue_is_at_end(to));
+    input_queue_free(from);
+    input_queue_free(to);
+}
+
 static void null_may_be_freed(void **state)
 {
     (void)state;
@@ -205,6 +402,14 @@ int main(void)
         cmocka_unit_test(nothing_can_be_put_and_taken),
         cmocka_unit_test(closed_queue_is_at_its_end_once_it_was_read),
         cmocka_unit_test(queue_closed_while_empty_is_at_its_end),
+        cmocka_unit_test(what_one_side_puts_the_other_takes),
+        cmocka_unit_test(bytes_are_zeroed_as_they_are_taken),
+        cmocka_unit_test(counters_that_make_no_sense_do_no_harm),
+        cmocka_unit_test(memory_that_is_no_queue_is_refused),
+        cmocka_unit_test(nobody_can_cut_a_queue_short),
+        cmocka_unit_test(queue_that_awaits_a_move_has_no_room),
+        cmocka_unit_test(what_waits_is_moved_and_what_comes_is_behind_it),
+        cmocka_unit_test(end_of_input_is_moved_too),
         cmocka_unit_test(null_may_be_freed),
         cmocka_unit_test(what_one_thread_puts_another_takes_whole_and_in_order),
     };

@@ -513,6 +513,103 @@ static void readers_of_a_ring_that_grows_and_then_overflows_get_each_byte_or_its
     run_readers(4 * STEP, UINT64_C(2) << 20);
 }
 
+/* Counters that somebody else wrote. */
+
+static const uint64_t hostile[] = {
+    0,          1,
+    4095,       4096,
+    4097,       8192,
+    12345,      UINT64_C(1) << 40,
+    INT64_MAX,  UINT64_C(1) << 63,
+    UINT64_MAX, UINT64_MAX - 4095,
+};
+
+enum { HOSTILE = sizeof(hostile) / sizeof(hostile[0]) };
+
+/* What is read, if anything is, lies in the memory that there is; a sanitizer sees if not. */
+static void read_at(const struct output_ring *ring, uint64_t position, unsigned char *data,
+                    size_t size)
+{
+    struct output_chunk chunk = { .start = 77 };
+    int r = output_ring_read(ring, position, data, size, &chunk);
+
+    if (r < 0) {
+        assert_int_equal(r, -ERANGE);
+        assert_int_equal(chunk.start, 77);
+    } else {
+        assert_in_range(chunk.length, 0, size);
+        assert_true(chunk.start >= position);
+    }
+}
+
+static void counters_that_make_no_sense_are_an_empty_ring(void **state)
+{
+    unsigned char *data = malloc(8192);
+    struct memory_ring memory;
+
+    (void)state;
+    assert_non_null(data);
+    make_ring(&memory, 4096);
+    for (size_t size = 0; size < HOSTILE; size++)
+        for (size_t claimed = 0; claimed < HOSTILE; claimed++)
+            for (size_t end = 0; end < HOSTILE; end++) {
+                memory.state.size = hostile[size];
+                memory.state.claimed = hostile[claimed];
+                memory.state.end = hostile[end];
+                output_ring_first(&memory.ring);
+                output_ring_end(&memory.ring);
+                for (size_t i = 0; i < HOSTILE; i++)
+                    read_at(&memory.ring, hostile[i], data, 8192);
+            }
+    free(data);
+    free_ring(&memory);
+}
+
+static void size_beyond_what_is_mapped_is_not_believed(void **state)
+{
+    struct memory_ring memory;
+    struct output_chunk chunk;
+    char data[16];
+
+    (void)state;
+    make_ring(&memory, 8192);
+    append(&memory.ring, 100);
+    memory.state.size = 16384;
+    assert_int_equal(output_ring_read(&memory.ring, 0, data, sizeof(data), &chunk), -ERANGE);
+    memory.state.size = 8192;
+    assert_int_equal(output_ring_read(&memory.ring, 0, data, sizeof(data), &chunk), 0);
+    free_ring(&memory);
+}
+
+static void *write_nonsense(void *argument)
+{
+    struct memory_ring *memory = argument;
+
+    for (size_t i = 0; i < 300000; i++) {
+        atomic_store(&memory->state.size, hostile[i % HOSTILE]);
+        atomic_store(&memory->state.claimed, hostile[i / 7 % HOSTILE]);
+        atomic_store(&memory->state.end, hostile[i / 3 % HOSTILE]);
+    }
+    return NULL;
+}
+
+static void counters_that_change_while_they_are_read_do_no_harm(void **state)
+{
+    unsigned char *data = malloc(4096);
+    struct memory_ring memory;
+    pthread_t writer;
+
+    (void)state;
+    assert_non_null(data);
+    make_ring(&memory, 4096);
+    assert_int_equal(pthread_create(&writer, NULL, write_nonsense, &memory), 0);
+    for (size_t i = 0; i < 100000; i++)
+        read_at(&memory.ring, hostile[i % HOSTILE], data, 4096);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    free(data);
+    free_ring(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +636,9 @@ int main(void)
         cmocka_unit_test(readers_of_a_ring_that_overflows_get_each_byte_or_its_loss),
         cmocka_unit_test(readers_of_a_ring_that_grows_get_each_byte),
         cmocka_unit_test(readers_of_a_ring_that_grows_and_then_overflows_get_each_byte_or_its_loss),
+        cmocka_unit_test(counters_that_make_no_sense_are_an_empty_ring),
+        cmocka_unit_test(size_beyond_what_is_mapped_is_not_believed),
+        cmocka_unit_test(counters_that_change_while_they_are_read_do_no_harm),
     };
 
     return cmocka_run_group_tests_name("output_ring", tests, NULL, NULL);

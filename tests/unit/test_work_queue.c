@@ -1,5 +1,6 @@
 #include "unit_test.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -192,6 +193,142 @@ static void job_may_submit_another_even_while_the_queue_ends(void **state)
     assert_int_equal(notebook.count, 1);
 }
 
+/* Handing back: `done`, on the thread that asks for it. */
+
+struct errand {
+    struct work_item item;
+    pthread_t done_by;
+    unsigned *order; /* how many were done before */
+    unsigned place;
+    bool worked;
+};
+
+static void work(void *argument)
+{
+    struct errand *errand = argument;
+
+    errand->worked = true;
+}
+
+static void finish(void *argument)
+{
+    struct errand *errand = argument;
+
+    assert_true(errand->worked);
+    errand->done_by = pthread_self();
+    errand->place = (*errand->order)++;
+}
+
+static void wait_for(struct work_queue *queue)
+{
+    struct pollfd pollfd = { .fd = work_queue_fd(queue), .events = POLLIN };
+
+    assert_int_equal(poll(&pollfd, 1, 20000), 1);
+}
+
+static bool is_readable(struct work_queue *queue)
+{
+    struct pollfd pollfd = { .fd = work_queue_fd(queue), .events = POLLIN };
+
+    return poll(&pollfd, 1, 0) == 1;
+}
+
+static void make_errands(struct errand *errands, unsigned count, unsigned *order)
+{
+    *order = 0;
+    for (unsigned i = 0; i < count; i++)
+        errands[i] = (struct errand){
+            .item = { .fn = work, .done = finish, .argument = &errands[i] },
+            .order = order,
+        };
+}
+
+static void what_is_done_is_handed_back_in_order_on_the_askers_thread(void **state)
+{
+    struct work_queue *queue = new_queue();
+    struct errand errands[100];
+    unsigned order;
+
+    (void)state;
+    make_errands(errands, 100, &order);
+    for (unsigned i = 0; i < 100; i++)
+        work_queue_submit(queue, &errands[i].item);
+    while (order < 100) {
+        wait_for(queue);
+        work_queue_finish(queue);
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(errands[i].place, i);
+        assert_true(pthread_equal(errands[i].done_by, pthread_self()));
+    }
+    assert_false(is_readable(queue));
+    work_queue_finish(queue); /* nothing: harmless */
+    work_queue_free(queue);
+}
+
+static void nothing_is_handed_back_before_it_is_asked_for(void **state)
+{
+    struct work_queue *queue = new_queue();
+    struct errand errand;
+    unsigned order;
+
+    (void)state;
+    assert_false(is_readable(queue));
+    make_errands(&errand, 1, &order);
+    work_queue_submit(queue, &errand.item);
+    wait_for(queue);
+    assert_int_equal(order, 0);
+    work_queue_finish(queue);
+    assert_int_equal(order, 1);
+    work_queue_free(queue);
+}
+
+static void free_hands_back_what_is_left(void **state)
+{
+    struct work_queue *queue = new_queue();
+    struct errand errands[3];
+    unsigned order;
+
+    (void)state;
+    make_errands(errands, 3, &order);
+    for (unsigned i = 0; i < 3; i++)
+        work_queue_submit(queue, &errands[i].item);
+    work_queue_free(queue);
+    assert_int_equal(order, 3);
+    assert_int_equal(errands[2].place, 2);
+}
+
+struct again {
+    struct errand errand;
+    struct work_queue *queue;
+    unsigned left;
+};
+
+static void submit_again(void *argument)
+{
+    struct again *again = argument;
+
+    assert_true(again->errand.worked);
+    if (again->left-- > 0)
+        work_queue_submit(again->queue, &again->errand.item);
+}
+
+static void what_is_handed_back_may_be_submitted_again(void **state)
+{
+    struct again again = { .left = 10 };
+
+    (void)state;
+    again.queue = new_queue();
+    again.errand.item = (struct work_item){ .fn = work, .done = submit_again, .argument = &again };
+    work_queue_submit(again.queue, &again.errand.item);
+    while (again.left <= 10) {
+        wait_for(again.queue);
+        work_queue_finish(again.queue);
+    }
+    work_queue_free(again.queue);
+    assert_true(again.errand.worked);
+}
+
 /* The thread itself. */
 
 struct witness {
@@ -235,6 +372,10 @@ int main(void)
         cmocka_unit_test(submit_does_not_wait_for_the_job_in_work),
         cmocka_unit_test(no_job_of_several_threads_is_lost_or_done_twice),
         cmocka_unit_test(job_may_submit_another_even_while_the_queue_ends),
+        cmocka_unit_test(what_is_done_is_handed_back_in_order_on_the_askers_thread),
+        cmocka_unit_test(nothing_is_handed_back_before_it_is_asked_for),
+        cmocka_unit_test(free_hands_back_what_is_left),
+        cmocka_unit_test(what_is_handed_back_may_be_submitted_again),
         cmocka_unit_test(queue_has_a_thread_of_its_own_that_takes_no_signals),
     };
 
