@@ -30,6 +30,14 @@ static void keep(uintptr_t address)
     }
 }
 
+/* As if there were no handler: where an access failed, it is tried again; what was sent is not. */
+static void give_up(int signal, const siginfo_t *info)
+{
+    sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+    if (info->si_code <= 0)
+        raise(signal); /* blocked until the handler returns */
+}
+
 /* mmap(2) is not in the list of signal-safety(7), but is a system call and nothing else. */
 static void on_bus_error(int signal, siginfo_t *info, void *context)
 {
@@ -41,8 +49,8 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
         mmap((void *)address, page_size,
              PROT_READ | PROT_WRITE, // NOLINT(performance-no-int-to-ptr)
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
-        sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-        return; /* the access is tried again, and this time ends the process */
+        give_up(signal, info);
+        return;
     }
     keep(address);
 }
