@@ -127,7 +127,7 @@ static void wait_for_file(void)
     while (!file) {
         int fd = vm_file_open(world.directory.fd, 1);
 
-        (void)vm_file_view(fd, 1, &file, NULL);
+        (void)vm_file_view(fd, 1, VM_FILE_RING_MAX, &file, NULL);
         close(fd);
         registry_world_nap(&world);
     }
