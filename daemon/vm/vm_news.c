@@ -229,11 +229,9 @@ void vm_handle_news(struct vm *vm, uint32_t news)
     }
     if (news & SLOT_OUTPUT && !vm_has_ended(vm))
         vm_output_tell(vm);
-    if (news & SLOT_ENDED)
+    if (news & (SLOT_ENDED | SLOT_GONE))
         handle_ended(vm);
-    /* else it is about the VM before in that slot, of which the daemon before ours was told: a
-     * thread may have been about to tell when its worker changed daemons */
-    if (news & SLOT_GONE && (vm_has_ended(vm) || end_as_file_says(vm)))
+    if (news & SLOT_GONE)
         let_go(vm);
     vm_unref(vm);
 }
