@@ -88,7 +88,8 @@ static int take_message(struct guest *guest, struct sources *sources, struct lin
     const char *parameter;
 
     link_message_read(message, &source, sizeof(source));
-    if (source.head.type != LINK_SOURCE || source.source >= DEFINITION_SOURCES_MAX ||
+    if (source.head.type != LINK_SOURCE ||
+        source.source >= definition_source_count(&guest->definition) ||
         sources->fds[source.source] >= 0)
         return error_set(err, -ENOEXEC, "what was to bring its files makes no sense");
     parameter = parameter_of(&guest->definition, source.source);

@@ -266,6 +266,15 @@ static void message_that_makes_no_sense_is_told(void **state)
     end();
 }
 
+static void source_that_is_not_asked_for_is_none_of_them(void **state)
+{
+    (void)state;
+    begin(0, 0); /* it has an image, and no more */
+    send_file(5, 1);
+    assert_refused(-ENOEXEC, NULL, "what was to bring its files makes no sense");
+    end();
+}
+
 static void what_is_no_regular_file_is_refused(void **state)
 {
     struct temporary_directory directory;
@@ -320,6 +329,7 @@ int main(void)
         cmocka_unit_test(message_without_a_descriptor_is_told),
         cmocka_unit_test(sender_that_hangs_up_is_told),
         cmocka_unit_test(message_that_makes_no_sense_is_told),
+        cmocka_unit_test(source_that_is_not_asked_for_is_none_of_them),
         cmocka_unit_test(what_is_no_regular_file_is_refused),
         cmocka_unit_test(guest_that_is_to_end_waits_no_longer),
     };
