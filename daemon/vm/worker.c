@@ -41,6 +41,8 @@ enum {
     LOG_LINES_A_SECOND = 20,
 };
 
+static const char does_not_end[] = "it hung up, and its process does not come to its end";
+
 /* A message that waits. */
 struct outgoing {
     struct list link;
@@ -536,13 +538,31 @@ static void set_silent(struct worker *worker, bool silent)
     worker->owner->silent(worker->owner->context, worker);
 }
 
+/* It is kept until its process is gone: so it is known how many of them there are, and they are
+ * waited for (waitid(2)). */
+static void give_up(struct worker *worker)
+{
+    const struct worker_owner *owner = worker->owner;
+
+    worker_remove_files(owner->directory_fd, worker->number);
+    event_del(worker->io->bell);
+    if (!worker->io->dismissed)
+        owner->lost(owner->context, worker, does_not_end);
+    worker->io->dismissed = true;
+    owner->hangs(owner->context, worker);
+}
+
 /* Its link broke, and its process has had time to end by itself; then to be ended. */
 static void end_grace(struct worker *worker)
 {
     struct worker_link *io = worker->io;
 
-    if (io->killed || io->pid_fd < 0) {
-        lose(worker, "it hung up, and its process does not come to its end");
+    if (io->pid_fd < 0) {
+        lose(worker, does_not_end);
+        return;
+    }
+    if (io->killed) {
+        give_up(worker);
         return;
     }
     io->killed = true;

@@ -48,8 +48,11 @@ struct worker_owner {
     /* The name of a VM of its, for a line of its log; NULL: it has none of that id. */
     const char *(*vm_name)(void *context, const struct worker *worker, uint64_t id);
     void (*silent)(void *context, struct worker *worker); /* it does not answer, or does again */
-    /* Its process is gone. It is freed after this. why: a sentence. */
+    /* Its process is gone, or nothing ends it. why: a sentence. */
     void (*lost)(void *context, struct worker *worker, const char *why);
+    /* Nothing ends its process, which hangs in the kernel. It is nobody's any more, and freed when
+     * that is gone. */
+    void (*hangs)(void *context, struct worker *worker);
     void *context;
 };
 
@@ -72,6 +75,7 @@ struct worker {
     uint64_t leaving;  /* bits of slots whose VM ended under an earlier daemon, and is not gone */
     bool reported;     /* all that it has is known, if it is adopted */
     bool tainted;      /* a thread of it hangs, or it speaks another version: no more VMs */
+    bool hangs;        /* a thread of it does: it counts against its user */
     bool idle;         /* it has been empty for a while */
     bool adopted;      /* an earlier daemon's: it is no child of ours */
     struct list deliveries; /* of a receiver: what it was asked to take, oldest first */

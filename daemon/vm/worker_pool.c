@@ -21,6 +21,7 @@
 enum {
     SPARES = 2,         /* that stand ready: a user's first start takes one, or two */
     RECEIVERS_MAX = 4,  /* of one user, those that hang among them */
+    HANGING_MAX = 4,    /* of one user, that were to run VMs: as many more are not started */
     SPAWN_FAILURES = 3, /* in a row, after which the next one waits for a start */
 };
 
@@ -47,7 +48,7 @@ struct worker_pool {
     int directory_fd;
     uint64_t next_number;
     struct list workers;
-    struct list dismissed; /* until their processes are gone */
+    struct list dismissed; /* until their processes are gone, which may be never */
     struct event *done;    /* the work queue's */
     struct event *sweep;   /* lets go of those that are empty */
     struct event *provide; /* sees that there are spares */
@@ -154,6 +155,7 @@ static void on_stranded(void *context, struct worker *worker, unsigned slot)
 {
     struct worker_pool *pool = context;
 
+    worker->hangs = true;
     worker_pool_taint(pool, worker);
     pool->owner.stranded(pool->owner.context, worker, slot);
 }
@@ -246,6 +248,15 @@ static void on_lost(void *context, struct worker *worker, const char *why)
         pool->spawn_failures++;
     pool->owner.lost(pool->owner.context, worker, why);
     provide_soon(pool);
+}
+
+static void on_hangs(void *context, struct worker *worker)
+{
+    struct worker_pool *pool = context;
+
+    worker->hangs = true;
+    list_remove(&worker->link);
+    list_append(&pool->dismissed, &worker->link);
 }
 
 /* Making and letting go. */
@@ -408,6 +419,7 @@ int worker_pool_new(struct event_base *base, struct work_queue *work_queue, stru
         .vm_name = name_of_vm,
         .silent = on_silent,
         .lost = on_lost,
+        .hangs = on_hangs,
         .context = pool,
     };
     pool->sweep = event_new(base, -1, 0, on_sweep, pool);
@@ -529,12 +541,33 @@ static int find_worker(struct worker_pool *pool, enum worker_role role, uint32_t
     return 0;
 }
 
+/* Of a user's, in that role, in one of the pool's lists. */
+static size_t count_hanging(const struct list *workers, enum worker_role role, uint32_t uid)
+{
+    size_t count = 0;
+
+    LIST_FOR_EACH(workers, link) {
+        const struct worker *worker = LIST_ENTRY(link, struct worker, link);
+
+        count += worker->hangs && worker->role == role && worker->uid == uid;
+    }
+    return count;
+}
+
 int worker_pool_place(struct worker_pool *pool, uint32_t uid, struct worker **ret,
                       unsigned *ret_slot, struct error *err)
 {
     struct worker *worker;
-    int r = find_worker(pool, WORKER_RUNS, uid, &worker, err);
+    int r;
 
+    if (count_hanging(&pool->workers, WORKER_RUNS, uid) +
+            count_hanging(&pool->dismissed, WORKER_RUNS, uid) >=
+        HANGING_MAX)
+        return error_set(err, -EAGAIN,
+                         "%d processes of VMs of uid %" PRIu32 " hang in files that they were to "
+                         "load, and cannot be ended: as many as one user may have",
+                         HANGING_MAX, uid);
+    r = find_worker(pool, WORKER_RUNS, uid, &worker, err);
     if (r < 0)
         return r;
     for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
@@ -620,7 +653,7 @@ static size_t count_receivers(const struct worker_pool *pool, uint32_t uid)
 
         count += worker->role == WORKER_RECEIVES && worker->uid == uid;
     }
-    return count;
+    return count + count_hanging(&pool->dismissed, WORKER_RECEIVES, uid);
 }
 
 static int find_receiver(struct worker_pool *pool, uint32_t uid, struct worker **ret,

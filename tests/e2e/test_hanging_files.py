@@ -20,7 +20,7 @@ from harness.daemon import Daemon, wait_for_end
 from harness.hanging_fs import HangingFs
 from harness.images import SPIN, print_text
 from harness.lingering import lingering_socket
-from harness.rpc import Connection
+from harness.rpc import Connection, RpcError
 from harness.settings import SCALE
 from harness.waiting import Deadline, eventually
 
@@ -68,6 +68,9 @@ def send_with_lingering(line: dict) -> Deed:
         return peer
 
     return send
+
+
+start_by_descriptor = send_with_file(START)
 
 
 def start_by_path(client: Connection, _: HangingFs) -> None:
@@ -234,3 +237,42 @@ def test_next_daemon_starts_after_sigkill(
     with new_daemon().start().connect() as rpc:
         assert rpc.run(print_text(b"again"))["data"] == b"again"
     assert time.monotonic() < begin + 2 * SCALE
+
+
+def states_of_processes(daemon: Daemon) -> list[str]:
+    """Of its children, those that nobody has waited for among them: proc(5)."""
+    states = []
+    for task in Path(f"/proc/{daemon.pid}/task").iterdir():
+        for pid in (task / "children").read_text(encoding="ascii").split():
+            try:
+                status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+            except FileNotFoundError:  # it has just ended
+                continue
+            states.append(status.rpartition(") ")[2][0])
+    return states
+
+
+def can_start(rpc: Connection) -> bool:
+    try:
+        return rpc.run(print_text(b"again"))["data"] == b"again"
+    except RpcError:
+        return False
+
+
+def test_processes_that_cannot_be_ended_are_not_many(hanging: HangingFs, daemon: Daemon) -> None:
+    hanging.hold("read")
+    with daemon.connect() as rpc, connect_as(NOBODY, daemon.socket) as other:
+        for vm in range(1, 5):
+            start_by_descriptor(rpc, hanging)
+            hanging.wait_held(vm)
+            rpc.stop(vm, force=True)
+        with (hanging.folder / "image").open("rb") as image:
+            refusal = rpc.refused("vm.start", {"image": {"fd": True}}, [image.fileno()])
+        assert refusal["data"]["name"] == "limit-reached" and "hang" in refusal["message"]
+        assert other.run(print_text(b"fine"))["data"] == b"fine"
+        time.sleep(3)  # by then they have been given up
+        refused = rpc.refused("vm.start", {"image": {"data": "9A=="}})
+        assert refused["message"] == refusal["message"]
+        hanging.hold()
+        eventually(lambda: can_start(rpc), "their end")
+        assert "Z" not in states_of_processes(daemon)
