@@ -204,6 +204,7 @@ static void forget_if_gone(struct control *control, unsigned slot)
  */
 static bool exchange_page(struct control *control, const int fds[static 3])
 {
+    uint64_t gone = 0;
     bool exchanged;
 
     pthread_mutex_lock(&control->link_lock);
@@ -211,8 +212,12 @@ static bool exchange_page(struct control *control, const int fds[static 3])
                 dup3(fds[2], control->call_fd, O_CLOEXEC) >= 0 &&
                 slot_page_map(&control->home.page, fds[0]) == 0;
     for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
-        forget_if_gone(control, slot);
+        if (control->guests[slot] && atomic_load(&control->guests[slot]->gone))
+            gone |= UINT64_C(1) << slot;
     pthread_mutex_unlock(&control->link_lock);
+    for (unsigned slot = 0; gone; slot++, gone >>= 1)
+        if (gone & 1)
+            forget_if_gone(control, slot);
     return exchanged;
 }
 
