@@ -627,7 +627,7 @@ int control_new(const struct control_setup *setup, struct control **ret)
         r = make_first_page(control);
     if (r == 0)
         r = standby_new(&control->standby);
-    if (r == 0 && listen(setup->listen_fd, 4) < 0)
+    if (r == 0 && listen(setup->listen_fd, SOMAXCONN) < 0)
         r = -errno;
     if (r < 0)
         return r; /* the process ends: nothing is taken back one by one */

@@ -251,6 +251,21 @@ def test_vms_run_on_through_many_daemons(daemon: Daemon) -> None:
     assert vm == 1
 
 
+def test_worker_that_stands_still_through_many_daemons_is_not_lost(daemon: Daemon) -> None:
+    with daemon.connect() as rpc:
+        vm = rpc.start(SPIN)
+        (pid,) = [worker["pid"] for worker in rpc.call("daemon.workers") if worker["vms"]]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(7):
+            daemon.kill()
+            daemon.start()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    with daemon.connect() as rpc:
+        assert rpc.stop(vm)["exit"]["reason"] == "stopped"
+
+
 def kill_workers(daemon: Daemon) -> None:
     """Those that have VMs."""
     with daemon.connect() as rpc:
