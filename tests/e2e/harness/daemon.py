@@ -12,7 +12,7 @@ import pytest
 from harness.notify import NotifySocket
 from harness.rpc import Connection
 from harness.settings import GUESTS, STRICT, VMMD
-from harness.waiting import Deadline
+from harness.waiting import Deadline, eventually
 
 STOP_SECONDS = 5  # within which SIGTERM ends vmmd
 
@@ -42,6 +42,11 @@ def wait_for_end(pid: int, seconds: float) -> None:
     with open(descriptor, "rb", buffering=0) as end:
         if not select.select([end], [], [], Deadline(seconds).left)[0]:
             raise TimeoutError(f"process {pid} has not ended")
+
+
+def all_started(workers: list[dict]) -> list[dict]:
+    """The workers, or none if one of them is not there yet."""
+    return workers if all(worker["pid"] > 0 for worker in workers) else []
 
 
 def clean_environment() -> dict[str, str]:
@@ -188,9 +193,10 @@ class Daemon:
     # What the kernel knows of it.
 
     def pids(self) -> list[int]:
-        """The daemon, and its workers."""
+        """The daemon, and its workers: once none is just being started, which has no pid yet."""
         with self.connect() as rpc:
-            return [self.pid, *(worker["pid"] for worker in rpc.call("daemon.workers"))]
+            workers = eventually(lambda: all_started(rpc.call("daemon.workers")), "all workers")
+            return [self.pid, *(worker["pid"] for worker in workers)]
 
     def open_descriptors(self) -> int:
         """The daemon's own."""
