@@ -510,6 +510,19 @@ void vm_file_seal(struct vm_file *file)
     file->fd = -1;
 }
 
+void vm_file_blank_rest(struct vm_file *file, uintptr_t address, uint64_t left)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t from = (address - (uintptr_t)file->map) / page * page,
+             end = (left + page - 1) / page * page;
+
+    if (end < from)
+        from = end;
+    if (from < file->map_size) /* if it fails, each page is replaced as it is touched */
+        (void)mmap(file->map + from, file->map_size - from, PROT_READ,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
 void vm_file_free(struct vm_file *file)
 {
     if (!file)

@@ -158,6 +158,10 @@ void vm_file_read_ring_note(const struct vm_file *file, char text[static NOTE_TE
  */
 int vm_file_write_end(int fd, const struct vm_record *record, enum vm_state state);
 
+/* It was cut short, to `left` bytes as far as is known, and its page at `address` is missing: what
+ * is mapped from there on, or from its end, is zeros after this, whatever becomes of the file. */
+void vm_file_blank_rest(struct vm_file *file, uintptr_t address, uint64_t left);
+
 /* Unmaps. The file stays. Accepts NULL. */
 void vm_file_free(struct vm_file *file);
 

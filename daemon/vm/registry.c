@@ -6,6 +6,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -436,6 +437,18 @@ void registry_on_counts(struct registry *registry, void (*fn)(void *context), vo
     registry->on_counts_context = context;
 }
 
+/* One mapping in place of many: each page that is touched becomes one of its own, and of those a
+ * process may have so many (vm.max_map_count) and then none for anybody. */
+static void blank_rest(struct registry *registry, struct vm *vm, uintptr_t address)
+{
+    _cleanup_close_ int fd = vm_file_open(registry->directory.fd, vm->record.id);
+    struct stat st = { .st_size = INT64_MAX };
+
+    if (fd >= 0)
+        (void)fstat(fd, &st);
+    vm_file_blank_rest(vm->file, address, (uint64_t)st.st_size);
+}
+
 void registry_handle_cut_file(struct registry *registry, uintptr_t address)
 {
     LIST_FOR_EACH(&registry->vms, link) {
@@ -444,8 +457,11 @@ void registry_handle_cut_file(struct registry *registry, uintptr_t address)
 
         if (!vm->file || address < start || address - start >= vm->file->map_size)
             continue;
-        log_vm_line(LOG_LEVEL_ERROR, vm->record.id, vm->record.name,
-                    "somebody cut its state file short; what was there is lost");
+        blank_rest(registry, vm, address);
+        if (!vm->file_is_cut)
+            log_vm_line(LOG_LEVEL_ERROR, vm->record.id, vm->record.name,
+                        "somebody cut its state file short; what was there is lost");
+        vm->file_is_cut = true;
         vm_give_up(vm, "somebody cut its state file short");
         return;
     }

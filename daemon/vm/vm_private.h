@@ -43,6 +43,7 @@ struct vm {
     int file_fd;            /* its file, until it can be read; else -1 */
     struct vm_file *file;   /* NULL: it cannot be read yet, or at all */
     bool file_is_bad;       /* it was to be readable, and was not */
+    bool file_is_cut;       /* somebody cut it short */
 
     /* vm_wishes.c */
     bool pause_asked;  /* what its worker was asked last is a pause */

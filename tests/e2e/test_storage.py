@@ -3,12 +3,15 @@ import fcntl
 import os
 import resource
 from collections.abc import Callable
+from pathlib import Path
 
 from harness.daemon import Daemon
-from harness.images import HALT, SPIN, print_text, stream_bytes, stream_of
+from harness.images import HALT, SPIN, STREAM_ENDLESS, print_text, stream_bytes, stream_of
 from harness.rpc import Connection
+from harness.waiting import eventually
 
 HEADER = 8192  # bytes of a VM's file before the ring
+RING = 128 * 1024
 FIRST_STEP = 16384  # bytes of the ring that are reserved before the VM starts
 
 
@@ -52,6 +55,24 @@ def test_vm_without_room_for_its_file_is_refused(daemon: Daemon, rpc: Connection
     assert rpc.get(other)["state"] == "running"
     limit_files(daemon, resource.RLIM_INFINITY)
     assert rpc.wait(rpc.start(HALT))["exit"]["reason"] == "halted"
+
+
+def count_mappings(daemon: Daemon) -> int:
+    return len(Path(f"/proc/{daemon.pid}/maps").read_text(encoding="ascii").splitlines())
+
+
+def test_file_that_is_cut_short_costs_one_mapping_and_one_line(
+    daemon: Daemon, rpc: Connection
+) -> None:
+    vm = rpc.start(STREAM_ENDLESS, ring=RING)
+    eventually(lambda: rpc.get(vm)["output"]["next"] > 2 * RING, "a full ring")
+    first = rpc.stop(vm)["output"]["first"]
+    before = count_mappings(daemon)
+    os.truncate(daemon.state_dir / f"{vm}.vm", HEADER + 4096)
+    for offset in range(0, RING, 8192):  # each second page
+        rpc.call("vm.output", {"vm": vm, "from": first + offset, "max": 1})
+    assert count_mappings(daemon) < before + 8
+    assert daemon.log_text().count("cut its state file short") == 1
 
 
 def test_log_that_nobody_reads_stops_nobody(new_daemon: Callable[..., Daemon]) -> None:
