@@ -135,11 +135,30 @@ static void kick_all(struct guest *guest)
         vcpu_kick(&guest->kicks[i]);
 }
 
+/* There is room for one: what is asked later takes the place of what was asked before, save that of
+ * an end. */
+static void ask_later(struct guest *guest, const struct request *request)
+{
+    if (!guest->asks_again)
+        log_vm_line(LOG_LEVEL_WARNING, guest->record.id, guest->record.name,
+                    "no memory for a request to its thread, trying again");
+    if (!guest->asks_again || guest->unasked.kind != REQUEST_END)
+        guest->unasked = *request;
+    guest->asks_again = true;
+}
+
+static void ask_again(struct guest *guest)
+{
+    if (!guest->asks_again || request_queue_put(&guest->requests, &guest->unasked) < 0)
+        return;
+    guest->asks_again = false;
+    kick_all(guest);
+}
+
 void guest_ask(struct guest *guest, const struct request *request)
 {
     if (request_queue_put(&guest->requests, request) < 0)
-        log_vm_line(LOG_LEVEL_WARNING, guest->record.id, guest->record.name,
-                    "no memory for a request to its thread, ignoring it");
+        ask_later(guest, request);
     if (request->kind == REQUEST_END && request->end.reason == GUEST_END_KILLED &&
         guest->disown_mono_ns == 0) {
         guest->disown_mono_ns = clock_monotonic_ns() + DISOWN_NS;
@@ -256,6 +275,7 @@ void guest_tick(struct guest *guest, int64_t now_ns, int64_t *next_ns)
 {
     enum link_phase phase = guest_phase(guest);
 
+    ask_again(guest);
     switch (phase) {
     case LINK_PHASE_STARTING:
         if (guest->disown_mono_ns > 0 && guest->disown_mono_ns < *next_ns)

@@ -73,6 +73,8 @@ struct guest {
     int64_t disown_mono_ns;    /* [control] when it is disowned, if it has not ended; 0: never */
     struct request_end killed; /* [control] with disown_mono_ns: what its record is to say then */
     bool timed_out;            /* [control] its timeout has come */
+    bool asks_again;           /* [control] there was no memory for `unasked` */
+    struct request unasked;    /* [control] with asks_again: asked at the next tick */
 };
 
 /*
@@ -87,7 +89,7 @@ void guest_free(struct guest *guest);
 /* What its thread does, from making to GONE (guest_thread.c). */
 void guest_thread_run(struct guest *guest);
 
-/* Asks its threads. Control thread. */
+/* Asks its threads; later, where there is no memory for that now. Control thread. */
 void guest_ask(struct guest *guest, const struct request *request);
 
 /* Where it is in its life. Any thread. */
