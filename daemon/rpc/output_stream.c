@@ -87,14 +87,15 @@ static void top_up(struct subscription *subscription)
 {
     struct output_stream *stream = LIST_ENTRY(subscription, struct output_stream, subscription);
     const struct connection *connection = &subscription->peer->connection;
+    bool more = true;
 
     if (!stream->started)
         return;
-    while (connection_queued(connection) < CONNECTION_QUEUE_LOW &&
+    while (more && connection_queued(connection) < CONNECTION_QUEUE_LOW &&
            !connection_is_doomed(connection))
-        if (!send_some(stream))
-            break;
-    if (is_at_end(stream)) {
+        more = send_some(stream);
+    /* of a VM that has ended nothing more comes, whatever its ring's counters say */
+    if (is_at_end(stream) || (!more && vm_has_ended(stream->vm))) {
         send_exited(stream);
         subscription_end(subscription);
     }

@@ -250,3 +250,24 @@ def test_times_that_cannot_be_are_no_times(
     record = rpc.get(1)
     assert 0 <= record["uptime_ns"] < 2**63
     assert 0 <= record["paused_ns"] < 2**63
+
+
+@pytest.mark.parametrize("end", [2**64 - 1, 2**63])
+def test_stream_of_a_ring_that_makes_no_sense_comes_to_its_end(
+    take_over: TakeOver, end: int
+) -> None:
+    def distort(worker: HostileWorker) -> None:
+        worker.greet(reports=1)
+        worker.report(1, 0, hostile_worker.RUNNING)
+        kind, _ = worker.receive()
+        while kind != hostile_worker.END:
+            kind, _ = worker.receive()
+        write_live(worker.daemon, 1, "=Q", hostile_worker.RING_END_OFFSET, end)
+        worker.tell(0, hostile_worker.NEWS_ENDED | hostile_worker.NEWS_GONE)
+        worker.stay()
+
+    rpc = take_over(distort)
+    stream = rpc.attach(1)
+    assert rpc.stop(1)["state"] == "failed"
+    stream.read_to_end()
+    assert rpc.attach(1).read_to_end().exit

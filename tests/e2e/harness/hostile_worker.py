@@ -27,6 +27,7 @@ SLOTS_OFFSET, SLOT_SIZE = 64, 64
 
 # shared/vm_file.h, layout 3: where a live VM's state is, and what it says.
 LIVE_OFFSET = 400
+RING_END_OFFSET = 56  # from there: the last of the ring's counters
 FILE_STARTING, FILE_RUNNING, FILE_PAUSED = 0, 1, 2
 
 Behaviour = Callable[["HostileWorker"], None]
