@@ -165,13 +165,11 @@ static void end_guest_mapped_at(struct control *control, uintptr_t address)
 {
     for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
         struct guest *guest = control->guests[slot];
-        const struct vm_file *file = guest && !atomic_load(&guest->gone) ? guest->file : NULL;
-        uintptr_t start = file ? (uintptr_t)file->map : 0;
         struct request request = { .kind = REQUEST_END,
                                    .end.reason = GUEST_END_ERROR,
                                    .end.sentence = "somebody cut its state file short" };
 
-        if (file && address >= start && address - start < file->map_size)
+        if (guest && !atomic_load(&guest->gone) && guest_has_file_at(guest, address))
             guest_ask(guest, &request);
     }
 }

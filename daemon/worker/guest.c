@@ -127,6 +127,17 @@ enum link_phase guest_phase(struct guest *guest)
     return phase;
 }
 
+bool guest_has_file_at(struct guest *guest, uintptr_t address)
+{
+    const struct vm_file *file;
+
+    pthread_mutex_lock(&guest->lock);
+    file = guest->file;
+    pthread_mutex_unlock(&guest->lock);
+    return file && address >= (uintptr_t)file->map &&
+           address - (uintptr_t)file->map < file->map_size;
+}
+
 /* Asking. */
 
 static void kick_all(struct guest *guest)

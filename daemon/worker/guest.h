@@ -98,6 +98,9 @@ enum link_phase guest_phase(struct guest *guest);
 /* Takes over the input queue of a daemon, with what waits in the one before. Control thread. */
 void guest_take_input_queue(struct guest *guest, struct input_queue *queue);
 
+/* Whether its file is mapped at an address. Any thread. */
+bool guest_has_file_at(struct guest *guest, uintptr_t address);
+
 /* Whether there is an input queue. Control thread. */
 bool guest_has_input_queue(struct guest *guest);
 
