@@ -6,8 +6,8 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "memfd.h"
