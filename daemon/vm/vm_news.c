@@ -140,6 +140,8 @@ void vm_handle_lost(struct vm *vm, const char *why)
                  "what ran it is gone while it was %s: %s; its output is kept up to byte %" PRIu64,
                  vm_state_to_string(vm->state), why,
                  vm->file ? output_ring_end(&vm->file->ring) : 0);
+        if (vm->state == VM_STARTING) /* whoever waits for the start is to hear of it */
+            vm->record.start_error = -EOWNERDEAD;
         end_with(vm, VM_LOST, GUEST_END_WORKER_LOST, sentence);
         write_end(vm);
     }

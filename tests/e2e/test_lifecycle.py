@@ -1,6 +1,7 @@
 """A VM's life: names, states, ways to end it, who is told, what is kept."""
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -209,6 +210,22 @@ def test_stop_and_attach_race_with_the_start(rpc: Connection) -> None:
         record = rpc.result("vm.stop", stop)
         assert record["exit"]["reason"] == "stopped"
         rpc.answer(start)
+
+
+def test_start_whose_worker_dies_is_an_error_and_its_vm_is_lost(rpc: Connection) -> None:
+    eventually(
+        lambda: all(worker["version"] for worker in rpc.call("daemon.workers")), "their greetings"
+    )
+    workers = [worker["pid"] for worker in rpc.call("daemon.workers")]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    number = rpc.request("vm.start", {"image": IMAGE, "name": "early"})
+    assert rpc.get("early")["state"] == "starting"
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    error = rpc.answer(number)["error"]
+    assert "cannot start VM 'early'" in error["message"] and "signal 9" in error["message"]
+    assert rpc.get(error["data"]["vm"])["state"] == "lost"
 
 
 # Halting.
