@@ -30,13 +30,16 @@ static const char *scripted_worker;
  * posix_spawn() come here. */
 static _Atomic int spawn_delay_ms;
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __real_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const argv[],
                        char *const environment[]);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const argv[],
                        char *const environment[]);
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const argv[],
                        char *const environment[])

@@ -25,8 +25,10 @@ struct visitor {
     sigset_t mask;
 };
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 void __wrap_guest_thread_run(struct guest *guest);
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 void __wrap_guest_thread_run(struct guest *guest)
 {
     struct visitor *visitor = (struct visitor *)(void *)guest;
@@ -40,11 +42,14 @@ void __wrap_guest_thread_run(struct guest *guest)
 
 static _Atomic bool no_more_threads;
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*fn)(void *argument), void *argument);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*fn)(void *argument), void *argument);
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*fn)(void *argument), void *argument)
 {

@@ -30,9 +30,12 @@ static struct registry_world world;
  * clock_monotonic_ns() come here. */
 static _Atomic int64_t passed_ns;
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int64_t __real_clock_monotonic_ns(void);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int64_t __wrap_clock_monotonic_ns(void);
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int64_t __wrap_clock_monotonic_ns(void)
 {
     return __real_clock_monotonic_ns() + passed_ns;
@@ -41,9 +44,12 @@ int64_t __wrap_clock_monotonic_ns(void)
 /* And the one of libevent's timers that is long: what is to come in 10 s comes at once, if so. */
 static bool is_hasty;
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __real_event_add(struct event *event, const struct timeval *timeout);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __wrap_event_add(struct event *event, const struct timeval *timeout);
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): ld(1), --wrap */
 int __wrap_event_add(struct event *event, const struct timeval *timeout)
 {
     static const struct timeval soon = { .tv_usec = 50000 };
