@@ -9,7 +9,7 @@
  *
  * Left to itself it does what is right: it ends a VM that is to end, pauses and resumes it, counts
  * the messages that it has heard; it ends when there is neither a VM nor a daemon. However a test
- * goes, it is gone after a while.
+ * goes, it is gone a while after the test's last daemon.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,7 +26,12 @@
 #include "shared/vm_file.h"
 #include "util/clock.h"
 
-enum { LIFE_S = 120, SCRIPT_SIZE = 512, FLOOD = 3000 };
+enum {
+    LIFE_S = 120,
+    ORPHAN_MS = 5000, /* for which it waits for another daemon */
+    SCRIPT_SIZE = 512,
+    FLOOD = 3000,
+};
 
 struct guest {
     bool there;
@@ -501,12 +506,14 @@ static void do_exit(struct step *step)
     _exit(atoi(step->argument));
 }
 
-/* Nothing more is heard of it, but it lives. */
+/* Nothing more is heard of it, but it lives, as long as its daemon does. */
 static void do_hang(struct step *step)
 {
-    (void)step;
-    while (true)
-        pause();
+    struct pollfd pollfd = { .fd = step->worker->link_fd };
+
+    poll(&pollfd, 1, -1);
+    poll(NULL, 0, ORPHAN_MS);
+    _exit(4);
 }
 
 /* For the argument's milliseconds. */
@@ -518,7 +525,8 @@ static void do_sleep(struct step *step)
 static void do_hang_up(struct step *step)
 {
     close(step->worker->link_fd);
-    do_hang(step);
+    while (true)
+        pause();
 }
 
 static const struct word {
@@ -781,7 +789,11 @@ int main(void)
         struct pollfd fds[] = { { .fd = worker.link_fd, .events = POLLIN },
                                 { .fd = LINK_LISTEN_FD, .events = POLLIN } };
 
-        if (poll(fds, 2, -1) < 0)
+        int n = poll(fds, 2, worker.link_fd >= 0 ? -1 : ORPHAN_MS);
+
+        if (n == 0)
+            return EXIT_FAILURE;
+        if (n < 0)
             continue;
         if (fds[0].revents)
             on_link(&worker);
