@@ -50,16 +50,22 @@ static void take_fds(struct link_message *message, struct msghdr *header)
     }
 }
 
-/* Errors: as link_receive(). */
+/*
+ * Errors: as link_receive().
+ *
+ * A peer that closes while it has not read all is told as ECONNRESET, once, before the messages
+ * that it had sent (unix_release_sock() in net/unix/af_unix.c, and __skb_try_recv_datagram()). They
+ * come next, and behind them the end.
+ */
 static ssize_t receive(int fd, struct msghdr *header, int flags)
 {
     ssize_t n;
 
     do
         n = recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
-        return errno == ECONNRESET || errno == ENOTCONN ? -EPIPE : -errno;
+        return errno == ENOTCONN ? -EPIPE : -errno;
     return n;
 }
 

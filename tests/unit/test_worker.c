@@ -55,6 +55,13 @@ static void on_reported(void *context, struct worker *worker)
     note(context, "reported");
 }
 
+static void on_refused(void *context, struct worker *worker, const struct link_refused *refused)
+{
+    (void)worker;
+    assert_int_equal(refused->vm.slot, SLOT);
+    note(context, "refused");
+}
+
 static void on_news(void *context, struct worker *worker, unsigned slot, uint32_t news)
 {
     (void)worker, (void)news;
@@ -104,6 +111,7 @@ static int set_up(void **state)
         .greeted = on_greeted,
         .report = on_report,
         .reported = on_reported,
+        .refused = on_refused,
         .news = on_news,
         .context = &fixture,
     };
@@ -188,12 +196,33 @@ static void news_of_a_worker_without_vms_is_heard_once_it_has_greeted(void **sta
     assert_string_equal(fixture->told, "greeted reported news news ");
 }
 
+/* It has not read all that it was sent: the kernel tells that first. */
+static void what_a_worker_said_before_it_died_is_heard(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct link_log_level unread = { .head = LINK_HEAD(LINK_LOG_LEVEL, unread) };
+    const struct link_refused refused = {
+        .vm = { .head = LINK_HEAD(LINK_REFUSED, refused), .id = 1, .slot = SLOT },
+    };
+
+    greet(fixture, 0);
+    turn(fixture);
+    assert_int_equal(worker_send(fixture->worker, &unread, sizeof(unread), NULL, 0), 0);
+    assert_int_equal(link_send(fixture->link_fd, &refused, sizeof(refused), NULL, 0), 0);
+    close(fixture->link_fd);
+    fixture->link_fd = -1;
+    turn(fixture);
+    assert_string_equal(fixture->told, "greeted reported refused ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(news_is_told_after_the_reports, set_up, tear_down),
         cmocka_unit_test_setup_teardown(news_of_a_worker_without_vms_is_heard_once_it_has_greeted,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_worker_said_before_it_died_is_heard, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
