@@ -1,6 +1,7 @@
 """What is counted before and after: a daemon, all its workers, the files of both."""
 import os
 import re
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +105,9 @@ def faults(before: Census, now: Census) -> list[str]:
     for name, value in vars(before).items():
         after = getattr(now, name)
         if name == "files":  # whose numbers go on
-            if sorted(map(kind_of, value)) != sorted(map(kind_of, after)):
-                told.append(f"files: {value}, then {after}")
+            more = Counter(map(kind_of, after)) - Counter(map(kind_of, value))
+            if more:
+                told.append(f"files: {dict(more)} more, of {after}")
         elif after > value + (MORE_KIB if name.endswith("_kib") else 0):
             told.append(f"{name}: {value}, then {after}")
     return told

@@ -3,7 +3,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from census import Census, faults, machines, take_census
+from census import Census, faults, machines, take_census, worker_pids
 from guests import ENDLESS, Expected
 from harness.client import Client
 from harness.daemon import Daemon
@@ -213,7 +213,11 @@ class Mix:
                 task.check()
             return all(task.steps > before[task] for task in waited)
 
-        eventually(all_went_on, "each stream to go on", PATIENCE)
+        try:
+            eventually(all_went_on, "each stream to go on", PATIENCE)
+        except TimeoutError as timeout:
+            stuck = [task.name for task in waited if task.steps == before[task]]
+            raise AssertionError(f"not gone on: {stuck}") from timeout
 
     def endless(self) -> list[Kind]:
         printed = [image for image, _ in ENDLESS.values()]
@@ -241,6 +245,7 @@ class Mix:
                 return (
                     len(rpc.call("vm.list")) == count
                     and machines(self.daemon.folder) == count
+                    and len(worker_pids(self.daemon.folder)) == len(workers)
                     and all(worker["vms"] or worker["role"] == "spare" for worker in workers)
                     and sum(worker["role"] == "spare" for worker in workers) == 2
                 )

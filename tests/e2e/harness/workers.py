@@ -17,10 +17,13 @@ def worker_of(rpc: Connection, vm: int) -> dict:
 def has_stopped(pid: int) -> bool:
     """Each thread, or it waits in the kernel: to close a VM waits for a thread of KVM's own, which
     has stopped as well."""
-    states = [
-        (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-        for task in Path(f"/proc/{pid}/task").iterdir()
-    ]
+    try:
+        states = [
+            (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+            for task in Path(f"/proc/{pid}/task").iterdir()
+        ]
+    except (FileNotFoundError, ProcessLookupError):  # one has just ended
+        return False
     return set(states) <= {"T", "D"}
 
 
