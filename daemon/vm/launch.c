@@ -236,9 +236,8 @@ int registry_start_vm(struct registry *registry, struct vm_request *request,
 {
     int r;
 
-    if (registry->shutting_down)
-        return error_set(err, -ESHUTDOWN, "vmmd is shutting down");
-    r = admission_check(registry, registry->setup.limits, request, err);
+    r = registry->shutting_down ? error_set(err, -ESHUTDOWN, "vmmd is shutting down")
+                                : admission_check(registry, registry->setup.limits, request, err);
     if (r == 0)
         r = start_admitted(registry, request, owner, supplier, ret, err);
     vm_request_deinit(request);
