@@ -17,10 +17,8 @@ def fresh_service() -> Iterator[None]:
     if DROP_INS.exists():
         shutil.rmtree(DROP_INS)
         systemctl("daemon-reload")
-    if processes():  # a service that has failed is not stopped, and leaves workers
-        run("systemctl", "reset-failed", SERVICE, "vmmd.socket")
-        systemctl("start", SERVICE)
     systemctl("stop", "vmmd.socket", SERVICE)
+    run("systemctl", "kill", SERVICE)  # what a daemon that failed, or was to keep it, has left
     eventually(lambda: not processes(), "the end of all workers")
     shutil.rmtree(STATE, ignore_errors=True)
     run("systemctl", "reset-failed", SERVICE, "vmmd.socket")

@@ -112,10 +112,11 @@ def worker_of(vm: int) -> int:
 
 
 def processes() -> set[int]:
-    """All processes of the service."""
+    """All processes of the service, without the threads of the kernel's that KVM has for its VMs."""
     try:
-        return set(map(int, (CGROUP / "cgroup.procs").read_text(encoding="ascii").split()))
-    except OSError:  # removed, with the last of them
+        pids = map(int, (CGROUP / "cgroup.procs").read_text(encoding="ascii").split())
+        return {pid for pid in pids if Path(f"/proc/{pid}/exe").exists()}
+    except OSError:  # the group was removed, with the last of them
         return set()
 
 

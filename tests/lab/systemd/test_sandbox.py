@@ -1,4 +1,4 @@
-"""The sandbox of the unit, in force around the process that runs."""
+"""The sandbox of the unit, in force around the processes that run: the daemon's, and its workers'."""
 import errno
 import os
 import re
@@ -8,13 +8,28 @@ from pathlib import Path
 import pytest
 
 from harness.waiting import eventually
-from host import GUESTS, SERVICE, STATE, main_pid, must, process_status, record, start, vmmctl
+from host import (
+    GUESTS,
+    SERVICE,
+    STATE,
+    main_pid,
+    must,
+    process_status,
+    processes,
+    record,
+    start,
+    uid_of,
+    vmmctl,
+    worker_of,
+    workers,
+)
 
 
-@pytest.fixture(name="pid")
-def running_daemon() -> int:
-    vmmctl("alice", "list")
-    return main_pid()
+@pytest.fixture(name="pid", params=["daemon", "worker"])
+def running_process(request: pytest.FixtureRequest) -> int:
+    """The daemon; or the worker that runs a VM."""
+    vm = start("alice", GUESTS / "spin.bin")
+    return main_pid() if request.param == "daemon" else worker_of(vm)
 
 
 def test_exposure_is_what_the_readme_says() -> None:
@@ -22,9 +37,34 @@ def test_exposure_is_what_the_readme_says() -> None:
     assert re.search(r"exposure level for vmmd.service: 0\.9 ", text), text[-200:]
 
 
-def test_guests_run_within_it(pid: int) -> None:
+def test_guests_run_within_it() -> None:
     assert len(vmmctl("alice", "run", GUESTS / "multiplication.bin").splitlines()) == 72
     assert vmmctl("alice", "run", GUESTS / "hello64.bin") == vmmctl("bob", "logs", "vm2")
+
+
+def test_every_process_of_the_service_is_known_to_the_daemon() -> None:
+    for user in ("alice", "bob"):
+        start(user, GUESTS / "spin.bin")
+    eventually(
+        lambda: processes() == {main_pid(), *(worker["pid"] for worker in workers())},
+        "the daemon and its workers, and nothing else",
+    )
+    assert {worker["uid"] for worker in workers()} >= {uid_of("alice"), uid_of("bob")}
+
+
+def test_workers_go_before_the_daemon_where_memory_is_out() -> None:
+    vm = start("alice", GUESTS / "spin.bin")
+    scores = [
+        int(Path(f"/proc/{pid}/oom_score_adj").read_text(encoding="ascii"))
+        for pid in (main_pid(), worker_of(vm))
+    ]
+    assert scores == [0, 500]
+
+
+def test_limits_are_as_the_unit_has_them(pid: int) -> None:
+    options = ["--nice", "--nofile", "--noheadings", "--output=SOFT,HARD"]
+    limits = must("prlimit", f"--pid={pid}", *options).split()
+    assert limits == ["20", "20", "65536", "65536"]
 
 
 def test_process_has_no_privileges(pid: int) -> None:
@@ -79,14 +119,15 @@ def test_no_network_but_its_own_socket(pid: int) -> None:
     assert re.findall(r"(?m)^ *(\w+):", interfaces) == ["lo"]
 
 
-def test_threads_of_vms_step_back_and_may_step_forward(pid: int) -> None:
-    nice = must("prlimit", f"--pid={pid}", "--nice", "--noheadings", "--output=SOFT,HARD")
-    assert nice.split() == ["20", "20"]
+def test_threads_of_vms_step_back_and_may_step_forward() -> None:
     vms = [start("alice", GUESTS / "spin.bin") for _ in range(4)]
+    worker = worker_of(vms[0])
 
     def policies() -> list[int]:
-        return sorted(os.sched_getscheduler(int(task)) for task in os.listdir(f"/proc/{pid}/task"))
+        return [os.sched_getscheduler(int(task)) for task in os.listdir(f"/proc/{worker}/task")]
 
-    eventually(lambda: policies().count(os.SCHED_IDLE) == 4, "four threads behind the loop's")
+    assert {worker_of(vm) for vm in vms} == {worker}
+    eventually(lambda: policies().count(os.SCHED_IDLE) == 4, "four threads behind all others")
+    assert os.sched_getscheduler(main_pid()) == os.SCHED_OTHER
     vmmctl("alice", "stop", *vms)
     assert {record("bob", vm)["exit"]["reason"] for vm in vms} == {"stopped"}

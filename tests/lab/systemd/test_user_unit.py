@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.waiting import eventually
-from host import CONFIG, GUESTS, must, run, start_by_path, uid_of, unit, vmmctl
+from host import CONFIG, GUESTS, must, record, run, start, start_by_path, uid_of, unit, vmmctl
 
 
 def carols_systemctl(*arguments: object) -> str:
@@ -58,6 +58,22 @@ def test_records_are_kept_in_ones_state_directory(enabled: Path) -> None:
     assert vmmctl("carol", "logs", "kept") == "Hello, KVM!\n"
     state = Path(carols_service()["ExecStart"].split("--state-dir=")[1].split()[0])
     assert Path("/home/carol") in state.parents and state.stat().st_mode & 0o777 == 0o700
+
+
+def test_vms_outlive_a_restart_and_a_crash_and_end_with_a_stop(enabled: Path) -> None:
+    vm = start("carol", GUESTS / "cat.bin")
+    vmmctl("carol", "input", vm, "before")
+    carols_systemctl("restart", "vmmd.service")
+    before = int(carols_service()["MainPID"])
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: carols_service()["MainPID"] not in ("0", str(before)), "the next daemon")
+    vmmctl("carol", "input", vm, "after")
+    eventually(lambda: vmmctl("carol", "logs", vm) == "before\nafter\n", "the echo")
+    assert record("carol", vm)["state"] == "running"
+
+    carols_systemctl("stop", "vmmd.service")
+    left = record("carol", vm)
+    assert left["exit"]["reason"] == "stopped" and "shutting down" in left["exit"]["message"]
 
 
 def test_image_dir_works_within_the_units_sandbox(enabled: Path) -> None:
