@@ -23,6 +23,7 @@ from pathlib import Path
 BOOT_SECONDS = 60
 # of a command; a shell at a terminal has no end
 RUN_SECONDS = int(os.environ.get("VMMD_LAB_SECONDS", "900"))
+REBOOTS = os.environ.get("VMMD_LAB_REBOOTS") == "1"  # a machine that reboots goes on
 LAST_WORDS_SECONDS = 5  # for init to say what still runs
 NUDGE_SECONDS = 1
 HUNG = 124  # as timeout(1) has it
@@ -136,7 +137,8 @@ class Machine:
             ["setpriv", "--pdeathsig", "KILL"]  # it is not to outlive us
             + self._qemu
             + ["-accel", "tcg", "-smp", "1", "-m", "1024", "-append", self._append]
-            + ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+            + ["-nodefaults", "-no-user-config", "-display", "none"]
+            + ([] if REBOOTS else ["-no-reboot"])
             + ["-serial", f"file:{self.console}"]
             + self._options,
             # a terminal is QEMU's whole or not at all: it would switch it to raw

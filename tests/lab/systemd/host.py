@@ -17,6 +17,7 @@ CONFIG = Path("/etc/vmmd/vmmd.conf")
 UNITS = Path("/run/systemd/system")
 DROP_INS = UNITS / f"{SERVICE}.d"
 STATE = Path("/var/lib/vmmd")
+BEFORE_REBOOT = Path("/var/lib/before-reboot.json")  # what go_down.py notes
 CGROUP = Path(f"/sys/fs/cgroup/system.slice/{SERVICE}")
 
 Finished = subprocess.CompletedProcess
@@ -89,6 +90,15 @@ def wait_for_more(vm: int) -> None:
     """Waits until a VM has printed more than it had."""
     before = record("alice", vm)["output"]["next"]
     eventually(lambda: record("alice", vm)["output"]["next"] > before, f"output of VM {vm}")
+
+
+def wait_for_clients(count: int) -> None:
+    """Waits until so many watch."""
+    eventually(
+        lambda: json.loads(vmmctl("alice", "call", "daemon.info"))["counts"]["subscriptions"]
+        == count,
+        f"{count} streams",
+    )
 
 
 def start_by_path(user: str, name: str) -> Finished:

@@ -30,6 +30,7 @@ from host import (
     systemctl,
     unit,
     vmmctl,
+    wait_for_clients,
     wait_for_more,
     wait_for_next_daemon,
     wait_for_unit,
@@ -229,14 +230,6 @@ def watch(*arguments: object) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-
-
-def wait_for_clients(count: int) -> None:
-    """Waits until so many watch."""
-    pattern = rf'"subscriptions": ?{count}\b'
-    eventually(
-        lambda: re.search(pattern, vmmctl("alice", "call", "daemon.info")), f"{count} streams"
     )
 
 
