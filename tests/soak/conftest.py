@@ -1,12 +1,15 @@
 """What takes many minutes: `./dev soak`. By the end-to-end tests' harness."""
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from census import worker_pids
 from harness.daemon import Daemon, require_kvm
 from mix import OPTIONS, Mix
 
@@ -29,6 +32,11 @@ def new_mix() -> Iterator[Callable[..., Mix]]:
 
                 yield make
         finally:
-            daemon.finish()
-            if LOG:
-                shutil.copy(daemon.log, LOG)
+            try:
+                daemon.finish()
+            finally:
+                if LOG:
+                    shutil.copy(daemon.log, LOG)
+                for pid in worker_pids(daemon.folder):  # after a Ctrl-C, at any moment
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
