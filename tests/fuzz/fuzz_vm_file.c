@@ -14,7 +14,7 @@
 #include "shared/vm_file.h"
 #include "util/bus_error.h"
 
-enum { ID = 7, CHANGES_MAX = 64, READ_SIZE = 48 * 1024 };
+enum { ID = 7, CHANGES_MAX = 64, READ_SIZE = 48 * 1024, RING_MAX = 16 * 1024 * 1024 };
 
 /* Large enough for a ring of a few sizes. */
 enum { FILE_SIZE_MAX = VM_FILE_RING_OFFSET + 64 * 1024 };
@@ -116,7 +116,8 @@ static void end_it(int fd)
     struct vm_file *file;
 
     guest_end_set(&record.end, GUEST_END_WORKER_LOST, 0, "its worker is gone");
-    if (vm_file_write_end(fd, &record, VM_LOST) == 0 && vm_file_view(fd, ID, &file, NULL) == 0) {
+    if (vm_file_write_end(fd, &record, VM_LOST) == 0 &&
+        vm_file_view(fd, ID, RING_MAX, &file, NULL) == 0) {
         look_at(file);
         vm_file_free(file);
     }
@@ -128,7 +129,7 @@ static void view(int fd, const struct change *changes, size_t count)
     struct error err = { .text = "" };
     uintptr_t address;
 
-    if (vm_file_view(fd, ID, &file, &err) < 0) {
+    if (vm_file_view(fd, ID, RING_MAX, &file, &err) < 0) {
         REQUIRE(err.code < 0 && err.text[0]);
         end_it(fd);
         return;
