@@ -122,6 +122,7 @@ def test_vm_that_was_forgotten_while_it_was_taken_down_ends_no_other(take_over: 
         worker.stay()
 
     rpc = take_over(have_another)
+    time.sleep(0.5)  # by then it has reported; before that, another worker is given the VM
     assert "slot 2" in rpc.refused("vm.start", {"image": {"data": "9A=="}})["message"]
     time.sleep(0.2)  # by then it has told that the slot is free
     assert "slot 1" in rpc.refused("vm.start", {"image": {"data": "9A=="}})["message"]
