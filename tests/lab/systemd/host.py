@@ -130,6 +130,11 @@ def processes() -> set[int]:
         return set()
 
 
+def vms_of(user: str) -> dict[int, dict]:
+    """The live VMs as a user sees them."""
+    return {vm["id"]: vm for vm in json.loads(vmmctl(user, "list", "--json"))}
+
+
 def systemctl(*arguments: object) -> str:
     return must("systemctl", *arguments)
 
