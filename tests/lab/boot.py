@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-BOOT_SECONDS = 240
+BOOT_SECONDS = 60
 # of a command; a shell at a terminal has no end
 RUN_SECONDS = int(os.environ.get("VMMD_LAB_SECONDS", "900"))
 REBOOTS = os.environ.get("VMMD_LAB_REBOOTS") == "1"  # a machine that reboots goes on
