@@ -166,11 +166,6 @@ static struct vm *vm_of(struct worker *worker, uint64_t id, unsigned slot)
     return NULL;
 }
 
-static void on_worker_ready(void *context, struct worker *worker)
-{
-    (void)context, (void)worker;
-}
-
 static void on_report(void *context, struct worker *worker, const struct link_report *report)
 {
     struct vm *vm;
@@ -261,7 +256,6 @@ static void on_lost(void *context, struct worker *worker, const char *why)
 static int make_pool(struct registry *registry, struct error *err)
 {
     const struct worker_pool_owner owner = {
-        .ready = on_worker_ready,
         .report = on_report,
         .reported = on_reported,
         .refused = on_refused,
@@ -415,9 +409,10 @@ int registry_remove(struct registry *registry, struct vm *vm, struct error *err)
 void registry_shut_down(struct registry *registry, bool keep)
 {
     registry->shutting_down = true;
+    if (keep)
+        return;
     LIST_FOR_EACH(&registry->vms, link)
-        if (!keep)
-            vm_stop(LIST_ENTRY(link, struct vm, link), GUEST_END_STOPPED, NULL);
+        vm_stop(LIST_ENTRY(link, struct vm, link), GUEST_END_STOPPED, NULL);
 }
 
 void registry_settings_changed(struct registry *registry)

@@ -64,8 +64,7 @@ enum worker_role {
 
 /* What the daemon knows of it. The pool (vm/worker_pool.h) sets what is not of the link. */
 struct worker {
-    struct list link;      /* among all workers */
-    struct list user_link; /* among its user's that have room, in the pool */
+    struct list link; /* among all workers */
     const struct worker_owner *owner;
     uint64_t number; /* never given twice */
     enum worker_role role;

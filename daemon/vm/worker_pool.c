@@ -40,8 +40,6 @@ struct delivery {
 };
 
 struct worker_pool {
-    struct event_base *base;
-    struct closer *closer;
     const struct worker_pool_limits *limits;
     struct worker_pool_owner owner;
     struct worker_owner worker_owner;
@@ -124,7 +122,6 @@ static void on_greeted(void *context, struct worker *worker)
             pool->greeting = worker->greeting;
         }
     }
-    pool->owner.ready(pool->owner.context, worker);
     sweep_soon(pool); /* an adopted one may have nothing any more */
     provide_soon(pool);
 }
@@ -391,8 +388,6 @@ int worker_pool_new(struct event_base *base, struct work_queue *work_queue, stru
 
     if (!pool)
         return error_set(err, -ENOMEM, "out of memory");
-    pool->base = base;
-    pool->closer = closer;
     pool->limits = limits;
     pool->owner = *owner;
     pool->directory_fd = -1;

@@ -23,7 +23,6 @@ struct worker_pool_limits {
 
 /* Who is told; see struct worker_owner. */
 struct worker_pool_owner {
-    void (*ready)(void *context, struct worker *worker); /* all is known of it: see its greeting */
     void (*report)(void *context, struct worker *worker, const struct link_report *report);
     void (*reported)(void *context, struct worker *worker);
     void (*refused)(void *context, struct worker *worker, const struct link_refused *refused);
