@@ -42,14 +42,11 @@ static struct vm *vm_of_row(struct registry *registry, const struct ledger_row *
 /* A worker that is listed already, or connects now. NULL: it is gone. */
 static struct worker *worker_of(struct registry *registry, const struct ledger_row *row)
 {
-    struct worker *worker;
+    struct worker *worker = worker_pool_find(registry->pool, row->worker);
     struct error err;
 
-    LIST_FOR_EACH(worker_pool_workers(registry->pool), link) {
-        worker = LIST_ENTRY(link, struct worker, link);
-        if (worker->number == row->worker)
-            return worker->uid == row->owner.uid ? worker : NULL;
-    }
+    if (worker)
+        return worker->uid == row->owner.uid ? worker : NULL;
     if (row->worker == 0 ||
         worker_pool_adopt(registry->pool, row->worker, row->owner.uid, &worker, &err) < 0)
         return NULL;

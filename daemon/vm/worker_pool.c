@@ -469,22 +469,25 @@ int worker_pool_adopt(struct worker_pool *pool, uint64_t number, uint32_t uid, s
     return 0;
 }
 
-static bool is_ours(const struct worker_pool *pool, uint64_t number)
+struct worker *worker_pool_find(const struct worker_pool *pool, uint64_t number)
 {
-    LIST_FOR_EACH(&pool->workers, link)
-        if (LIST_ENTRY(link, struct worker, link)->number == number)
-            return true;
-    return false;
+    LIST_FOR_EACH(&pool->workers, link) {
+        struct worker *worker = LIST_ENTRY(link, struct worker, link);
+
+        if (worker->number == number)
+            return worker;
+    }
+    return NULL;
 }
 
 /* One without a VM in the ledger. Connected to and hung up on, it ends, if it is empty; if it is
  * not, it has VMs that nobody knows of, and is ended. */
 static void dismiss(struct worker_pool *pool, uint64_t number)
 {
-    struct worker *worker;
+    struct worker *worker = worker_pool_find(pool, number);
     struct error err;
 
-    if (is_ours(pool, number))
+    if (worker)
         return;
     if (worker_connect(&pool->worker_owner, number, &worker, &err) == 0) {
         worker_terminate(worker);

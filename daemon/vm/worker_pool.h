@@ -50,6 +50,9 @@ void worker_pool_free(struct worker_pool *pool);
 int worker_pool_adopt(struct worker_pool *pool, uint64_t number, uint32_t uid, struct worker **ret,
                       struct error *err);
 
+/* The one of that number; NULL: there is none. */
+struct worker *worker_pool_find(const struct worker_pool *pool, uint64_t number);
+
 /* Lets go of those that earlier daemons left and nobody adopted; starts the first spare one. */
 void worker_pool_begin(struct worker_pool *pool);
 
