@@ -504,6 +504,11 @@ void worker_call(struct worker *worker, unsigned slot)
     slot_page_tell_input(worker->page, slot, worker->io->call_fd);
 }
 
+bool worker_has_reported(const struct worker *worker)
+{
+    return worker->greeting.head.size > 0 && worker->io->reports_left == 0;
+}
+
 /* Silence. */
 
 bool worker_is_silent(const struct worker *worker)
@@ -771,7 +776,7 @@ static void on_bell(evutil_socket_t fd, short what, void *context)
 
     (void)what;
     drain_bell(fd);
-    if (worker->greeting.head.size > 0 && worker->io->reports_left == 0)
+    if (worker_has_reported(worker))
         take_news(worker);
 }
 

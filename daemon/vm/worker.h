@@ -72,7 +72,6 @@ struct worker {
     struct vm *vms[SLOTS_MAX];
     unsigned vm_count; /* slots in use */
     uint64_t leaving;  /* bits of slots whose VM ended under an earlier daemon, and is not gone */
-    bool reported;     /* all that it has is known, if it is adopted */
     bool tainted;      /* a thread of it hangs, or it speaks another version: no more VMs */
     bool hangs;        /* a thread of it does: it counts against its user */
     bool idle;         /* it has been empty for a while */
@@ -123,6 +122,9 @@ void worker_kill(struct worker *worker);
 
 /* Asks the process to end its VMs and then itself (SIGTERM), whichever version it speaks. */
 void worker_terminate(struct worker *worker);
+
+/* Whether it has greeted, and reported all the VMs that it has. */
+bool worker_has_reported(const struct worker *worker);
 
 /* Whether it has left a message unanswered for too long. */
 bool worker_is_silent(const struct worker *worker);

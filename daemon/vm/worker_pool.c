@@ -71,7 +71,7 @@ static bool has_room(const struct worker_pool *pool, const struct worker *worker
     unsigned used = worker->vm_count + (unsigned)__builtin_popcountll(worker->leaving);
 
     return used < pool->limits->worker_vms && is_of_use(worker) &&
-           (!worker->adopted || worker->reported);
+           (!worker->adopted || worker_has_reported(worker));
 }
 
 /* A sweep that waits for somebody to have been idle for long enough goes on waiting. */
@@ -137,7 +137,6 @@ static void on_reported(void *context, struct worker *worker)
 {
     struct worker_pool *pool = context;
 
-    worker->reported = true;
     pool->owner.reported(pool->owner.context, worker);
 }
 
