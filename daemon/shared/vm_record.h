@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "shared/definition.h"
 #include "shared/guest_end.h"
 
 enum {
@@ -54,3 +55,6 @@ static_assert(
     sizeof(struct vm_record) == 8 + 72 + 256 + (16 + 16 + 8 + 3 * 8 + 168) + 6 * 8 + 2 * 12 +
                                     (8 + 384) + sizeof(struct register_dump) + 24,
     "layout of state files: new fields come at the end, and change VM_FILE_RECORD's size");
+
+/* What stands in it until the image is loaded. format: as the start named it, or IMAGE_AUTO. */
+void vm_machine_record_begin(struct vm_machine_record *machine, enum image_format format);

@@ -77,11 +77,7 @@ static void fill_record(struct registry *registry, struct vm *vm, const struct v
     else
         admission_give_name(registry, id, record->name);
     snprintf(record->image, sizeof(record->image), "%s", request->sources[0].name);
-    /* until the image tells */
-    snprintf(record->machine.format, sizeof(record->machine.format), "%s",
-             image_format_to_string((enum image_format)request->definition.format));
-    snprintf(record->machine.mode, sizeof(record->machine.mode), "auto");
-    snprintf(record->machine.machine, sizeof(record->machine.machine), "auto");
+    vm_machine_record_begin(&record->machine, (enum image_format)request->definition.format);
     record->cpus = request->definition.cpus;
     record->machine.memory_bytes = request->definition.memory_bytes;
     record->created_ns = clock_realtime_ns();

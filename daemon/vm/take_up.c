@@ -28,10 +28,7 @@ static struct vm *vm_of_row(struct registry *registry, const struct ledger_row *
     vm->record.cpus = row->cpus;
     memcpy(vm->record.name, row->name, sizeof(vm->record.name));
     memcpy(vm->record.image, row->image, sizeof(vm->record.image));
-    /* until its file tells */
-    snprintf(vm->record.machine.format, sizeof(vm->record.machine.format), "auto");
-    snprintf(vm->record.machine.mode, sizeof(vm->record.machine.mode), "auto");
-    snprintf(vm->record.machine.machine, sizeof(vm->record.machine.machine), "auto");
+    vm_machine_record_begin(&vm->record.machine, IMAGE_AUTO); /* until its file tells */
     vm->ring_capacity = row->ring_capacity;
     vm->ledger_index = index;
     vm->worker_number = row->worker;

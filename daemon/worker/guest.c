@@ -45,11 +45,7 @@ static int read_start(struct guest *guest, const struct link_message *message)
     guest->record.machine.memory_bytes = start.definition.memory_bytes;
     snprintf(guest->record.name, sizeof(guest->record.name), "%s", start.name);
     snprintf(guest->record.image, sizeof(guest->record.image), "%s", guest->texts.sources[0].name);
-    /* until the image tells */
-    snprintf(guest->record.machine.format, sizeof(guest->record.machine.format), "%s",
-             image_format_to_string((enum image_format)start.definition.format));
-    snprintf(guest->record.machine.mode, sizeof(guest->record.machine.mode), "auto");
-    snprintf(guest->record.machine.machine, sizeof(guest->record.machine.machine), "auto");
+    vm_machine_record_begin(&guest->record.machine, (enum image_format)start.definition.format);
     return 0;
 }
 
