@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
-#include "util/clock.h"
 #include "util/log.h"
 #include "vm/registry_private.h"
 #include "vm/worker.h"
@@ -70,37 +69,26 @@ static bool take_up_live(struct registry *registry, struct vm *vm, const struct 
     return true;
 }
 
-static const char lost_with_daemon[] = "vmmd ended while this VM was %s; its output is kept up to "
-                                       "byte %" PRIu64;
-
 /* It was live, and is nobody's: what is known of it is what is in the file. */
-static void mark_lost(struct registry *registry, struct vm *vm, const struct ledger_row *row)
+static void mark_lost(struct vm *vm, const struct ledger_row *row)
 {
-    struct vm_record *record = &vm->record;
-    enum vm_state before = state_in_file(vm);
+    const char *before = vm_state_to_string(state_in_file(vm));
     uint64_t end = vm->file ? output_ring_end(&vm->file->ring) : 0;
-    int fd;
+    bool with_daemon = row->worker == 0; /* there were no workers yet */
+    char sentence[GUEST_END_MESSAGE_SIZE];
 
-    record->ended_ns = clock_realtime_ns();
-    if (vm->file)
-        record->uptime_ns =
-            counter_get(&vm->file->stats->guest_ns) + counter_get(&vm->file->stats->vmm_ns);
-    record->end = (struct guest_end){ 0 };
-    if (row->worker == 0)
-        guest_end_set(&record->end, GUEST_END_DAEMON_LOST, 0, lost_with_daemon,
-                      vm_state_to_string(before), end);
+    if (with_daemon)
+        snprintf(sentence, sizeof(sentence),
+                 "vmmd ended while this VM was %s; its output is kept up to byte %" PRIu64, before,
+                 end);
     else
-        guest_end_set(&record->end, GUEST_END_WORKER_LOST, 0,
-                      "what ran it is gone while it was %s, and there was no vmmd to see why: the "
-                      "kernel's log and the journal may tell; its output is kept up to byte "
-                      "%" PRIu64,
-                      vm_state_to_string(before), end);
+        snprintf(sentence, sizeof(sentence),
+                 "what ran it is gone while it was %s, and there was no vmmd to see why: the "
+                 "kernel's log and the journal may tell; its output is kept up to byte %" PRIu64,
+                 before, end);
+    vm_fill_end(vm, with_daemon ? GUEST_END_DAEMON_LOST : GUEST_END_WORKER_LOST, sentence);
     vm->state = VM_LOST;
-    fd = vm_file_open(registry->directory.fd, record->id);
-    if (fd >= 0) {
-        (void)vm_file_write_end(fd, record, VM_LOST);
-        close(fd);
-    }
+    vm_write_end(vm);
 }
 
 /* Whether the VM was live, and is lost. Its worker may have brought it to its end since its file
@@ -114,7 +102,7 @@ static bool settle(struct registry *registry, struct vm *vm, const struct ledger
     state = state_in_file(vm);
     lost = !vm_state_is_terminal(state);
     if (lost)
-        mark_lost(registry, vm, row);
+        mark_lost(vm, row);
     else
         vm->state = state;
     ledger_end(registry->ledger, vm->ledger_index);

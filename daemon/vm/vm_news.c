@@ -73,9 +73,7 @@ static void end(struct vm *vm, enum vm_state state)
     log_end(vm);
 }
 
-/* Its worker told nothing of its ending that we could use. */
-static void end_with(struct vm *vm, enum vm_state state, enum guest_end_reason reason,
-                     const char *sentence)
+void vm_fill_end(struct vm *vm, enum guest_end_reason reason, const char *sentence)
 {
     struct vm_record *record = &vm->record;
 
@@ -85,6 +83,13 @@ static void end_with(struct vm *vm, enum vm_state state, enum guest_end_reason r
             counter_get(&vm->file->stats->guest_ns) + counter_get(&vm->file->stats->vmm_ns);
     record->end = (struct guest_end){ 0 };
     guest_end_set(&record->end, reason, 0, "%s", sentence);
+}
+
+/* Its worker told nothing of its ending that we could use. */
+static void end_with(struct vm *vm, enum vm_state state, enum guest_end_reason reason,
+                     const char *sentence)
+{
+    vm_fill_end(vm, reason, sentence);
     end(vm, state);
 }
 
@@ -110,8 +115,7 @@ static void handle_ended(struct vm *vm)
              "it has ended, but what its worker wrote of that makes no sense");
 }
 
-/* For the next daemon: nobody else writes it down any more. */
-static void write_end(struct vm *vm)
+void vm_write_end(struct vm *vm)
 {
     int fd = vm->owner->open_file(vm->owner->context, vm);
     int r = fd < 0 ? fd : vm_file_write_end(fd, &vm->record, vm->state);
@@ -143,7 +147,7 @@ void vm_handle_lost(struct vm *vm, const char *why)
         if (vm->state == VM_STARTING) /* whoever waits for the start is to hear of it */
             vm->record.start_error = -EOWNERDEAD;
         end_with(vm, VM_LOST, GUEST_END_WORKER_LOST, sentence);
-        write_end(vm);
+        vm_write_end(vm);
     }
     let_go(vm);
     vm_unref(vm);

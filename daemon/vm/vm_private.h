@@ -95,5 +95,12 @@ void vm_handle_stranded(struct vm *vm);
 /* Its worker is gone, with that reason. Likewise. */
 void vm_handle_lost(struct vm *vm, const char *why);
 
+/* Fills into its record an end that its worker did not tell of: when, and for how long it ran as
+ * far as that is known. */
+void vm_fill_end(struct vm *vm, enum guest_end_reason reason, const char *sentence);
+
+/* Writes its record and its state into its file, for the next daemon: nobody else does any more. */
+void vm_write_end(struct vm *vm);
+
 /* Reads its file and what that tells, if it can be read. Errors: negative errno. */
 int vm_read_file(struct vm *vm, struct error *err);
