@@ -209,16 +209,6 @@ static void on_writable(evutil_socket_t fd, short what, void *context);
 static void on_bell(evutil_socket_t fd, short what, void *context);
 static void on_look(evutil_socket_t fd, short what, void *context);
 
-static int new_bell(int *ret)
-{
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-    if (fd < 0)
-        return -errno;
-    *ret = fd;
-    return 0;
-}
-
 static int new_call(int *ret_ours, int *ret_theirs)
 {
     int ends[2];
@@ -284,7 +274,8 @@ static int new_worker(const struct worker_owner *owner, uint64_t number, int lin
     io->log_limit.burst = LOG_LINES_A_SECOND;
     io->heard_mono_ns = clock_monotonic_ns();
     list_init(&io->outgoing);
-    r = new_bell(&io->bell_fd);
+    io->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    r = io->bell_fd < 0 ? -errno : 0;
     if (r == 0)
         r = new_call(&io->call_fd, &worker_call_fd);
     if (r == 0)

@@ -174,6 +174,14 @@ void guest_ask(struct guest *guest, const struct request *request)
     kick_all(guest);
 }
 
+void guest_note_end(struct guest *guest, const struct request_end *end)
+{
+    if (atomic_load(&guest->end))
+        return; /* the first to ask is recorded */
+    guest->asked_to_end = *end;
+    atomic_store(&guest->end, 1);
+}
+
 /* Input. */
 
 void guest_take_input_queue(struct guest *guest, struct input_queue *queue)

@@ -60,7 +60,6 @@ struct guest {
     enum link_phase phase;   /* [lock] */
     bool disowned;           /* [lock] its ending was written for it: see guest_disown_if_due() */
     int64_t started_mono_ns; /* [lock] 0: it has not run yet */
-    int64_t stands_mono_ns;  /* [lock] since when it is paused; 0: it is not */
     uint64_t stood_ns;       /* [lock] how long it was, before */
     struct vm_file *file;    /* [thread] NULL: not yet, or it cannot be made; [lock] to set it */
 
@@ -91,6 +90,10 @@ void guest_thread_run(struct guest *guest);
 
 /* Asks its threads; later, where there is no memory for that now. Control thread. */
 void guest_ask(struct guest *guest, const struct request *request);
+
+/* It is to end, as REQUEST_END asked. The guest's thread, or another of its own that holds the
+ * machine's lock. */
+void guest_note_end(struct guest *guest, const struct request_end *end);
 
 /* Where it is in its life. Any thread. */
 enum link_phase guest_phase(struct guest *guest);

@@ -69,10 +69,7 @@ static void carry_out(struct made *made, const struct request *request)
 
     switch (request->kind) {
     case REQUEST_END:
-        if (atomic_load(&guest->end))
-            break; /* the first to ask is recorded */
-        guest->asked_to_end = request->end;
-        atomic_store(&guest->end, 1);
+        guest_note_end(guest, &request->end);
         break;
     case REQUEST_PAUSE:
     case REQUEST_RESUME:

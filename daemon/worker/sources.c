@@ -62,10 +62,8 @@ static bool is_to_end(struct guest *guest)
     struct request *request;
 
     while (!atomic_load(&guest->end) && (request = request_queue_take(&guest->requests))) {
-        if (request->kind == REQUEST_END) {
-            guest->asked_to_end = request->end;
-            atomic_store(&guest->end, 1);
-        }
+        if (request->kind == REQUEST_END)
+            guest_note_end(guest, &request->end);
         free(request);
     }
     return atomic_load(&guest->end) != 0;
