@@ -199,28 +199,6 @@ static void load_file(struct registry *registry, uint64_t id, bool add)
                     err.text);
 }
 
-static bool has_row(const struct registry *registry, uint64_t id)
-{
-    const struct ledger_row *row;
-
-    for (size_t index = 0; (row = ledger_next(registry->ledger, &index)); index++)
-        if (row->id == id)
-            return true;
-    return false;
-}
-
-static int load_files(struct registry *registry, bool made, struct error *err)
-{
-    _cleanup_free_ uint64_t *ids = NULL;
-    size_t count;
-    int r = state_dir_read_ids(&registry->directory, &ids, &count, err);
-
-    for (size_t i = 0; r == 0 && i < count; i++)
-        if (made || !has_row(registry, ids[i]))
-            load_file(registry, ids[i], made);
-    return r;
-}
-
 static int compare_found(const void *a, const void *b)
 {
     uint64_t left = ((const struct found *)a)->id, right = ((const struct found *)b)->id;
@@ -229,7 +207,8 @@ static int compare_found(const void *a, const void *b)
 }
 
 /* In the order of their ids, which is not that of the rows. */
-static int collect_rows(const struct registry *registry, struct found **ret, size_t *ret_count)
+static int collect_rows(const struct registry *registry, struct found **ret, size_t *ret_count,
+                        struct error *err)
 {
     const struct ledger_row *row;
     struct found *found;
@@ -239,7 +218,7 @@ static int collect_rows(const struct registry *registry, struct found **ret, siz
         count++;
     found = calloc(count + 1, sizeof(*found));
     if (!found)
-        return -ENOMEM;
+        return error_set(err, -ENOMEM, "out of memory");
     count = 0;
     for (size_t index = 0; (row = ledger_next(registry->ledger, &index)); index++)
         found[count++] = (struct found){ .id = row->id, .index = index };
@@ -247,6 +226,23 @@ static int collect_rows(const struct registry *registry, struct found **ret, siz
     *ret = found;
     *ret_count = count;
     return 0;
+}
+
+/* Of files that have no row. */
+static int load_files(struct registry *registry, const struct found *found, size_t count, bool made,
+                      struct error *err)
+{
+    _cleanup_free_ uint64_t *ids = NULL;
+    size_t id_count;
+    int r = state_dir_read_ids(&registry->directory, &ids, &id_count, err);
+
+    for (size_t i = 0; r == 0 && i < id_count; i++) {
+        const struct found key = { .id = ids[i] };
+
+        if (!bsearch(&key, found, count, sizeof(*found), compare_found))
+            load_file(registry, ids[i], made);
+    }
+    return r;
 }
 
 int registry_take_up(struct registry *registry, struct error *err)
@@ -258,11 +254,15 @@ int registry_take_up(struct registry *registry, struct error *err)
 
     r = ledger_open(registry->directory.fd, &registry->ledger, &made, err);
     if (r == 0)
-        r = load_files(registry, made, err);
+        r = collect_rows(registry, &found, &count, err);
+    if (r == 0)
+        r = load_files(registry, found, count, made, err);
+    if (r == 0 && made) { /* those are the rows */
+        free(TAKE_PTR(found));
+        r = collect_rows(registry, &found, &count, err);
+    }
     if (r < 0)
         return r;
-    if (collect_rows(registry, &found, &count) < 0)
-        return error_set(err, -ENOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
         read_found(registry, &found[i]);
     for (size_t i = 0; i < count; i++)
