@@ -1,15 +1,13 @@
 #include "shared/input_queue.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/sealed_memory.h"
 
 struct input_queue {
     _Atomic uint64_t put;   /* bytes ever; the loop writes it, or who moves a queue to this one */
@@ -20,16 +18,13 @@ struct input_queue {
     unsigned char bytes[INPUT_QUEUE_CAPACITY];
 };
 
-/* As of the slot page: nobody takes it away under the other's feet. */
-enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
-
 int input_queue_new(struct input_queue **ret, int *ret_fd)
 {
-    _cleanup_close_ int fd = memfd_create("vmmd-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    _cleanup_close_ int fd = sealed_memory_new("vmmd-input", sizeof(**ret));
     int r;
 
-    if (fd < 0 || ftruncate(fd, sizeof(**ret)) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-        return -errno;
+    if (fd < 0)
+        return fd;
     r = input_queue_map(fd, ret);
     if (r < 0)
         return r;
@@ -39,13 +34,11 @@ int input_queue_new(struct input_queue **ret, int *ret_fd)
 
 int input_queue_map(int fd, struct input_queue **ret)
 {
-    int seals = fcntl(fd, F_GET_SEALS);
-    struct stat st;
     void *map;
+    int r = sealed_memory_check(fd, sizeof(**ret));
 
-    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(fd, &st) < 0 ||
-        (size_t)st.st_size < sizeof(**ret))
-        return -EBADMSG;
+    if (r < 0)
+        return r;
     map = mmap(NULL, sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED)
         return -errno;

@@ -1,27 +1,23 @@
 #include "shared/slot_page.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
-
-/* Without them, who holds the descriptor could take the memory away under the other's feet. */
-enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+#include "util/sealed_memory.h"
 
 int slot_page_new(struct slot_page **ret, int *ret_fd)
 {
-    _cleanup_close_ int fd = memfd_create("vmmd-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    _cleanup_close_ int fd = sealed_memory_new("vmmd-slots", sizeof(**ret));
     int r;
 
-    if (fd < 0 || ftruncate(fd, sizeof(**ret)) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-        return -errno;
+    if (fd < 0)
+        return fd;
     *ret = NULL;
     r = slot_page_map(ret, fd);
     if (r < 0)
@@ -32,13 +28,11 @@ int slot_page_new(struct slot_page **ret, int *ret_fd)
 
 int slot_page_map(struct slot_page **page, int fd)
 {
-    int seals = fcntl(fd, F_GET_SEALS);
-    struct stat st;
     void *map;
+    int r = sealed_memory_check(fd, sizeof(**page));
 
-    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(fd, &st) < 0 ||
-        (size_t)st.st_size < sizeof(**page))
-        return -EBADMSG;
+    if (r < 0)
+        return r;
     /* In one step for all threads, if it takes the place of another. By its number: what mmap(3)
      * does is a write by this thread to ThreadSanitizer, beside those of the threads of guests. */
     map = (void *)syscall(SYS_mmap, *page, sizeof(**page), PROT_READ | PROT_WRITE,
