@@ -131,6 +131,15 @@ static inline void registry_world_wait_for_workers(struct registry_world *world)
         registry_world_turn(world);
 }
 
+/* The daemon ends in order, and its VMs with it. */
+static inline void registry_world_shut_down(struct registry_world *world)
+{
+    registry_shut_down(world->registry, false);
+    registry_world_wait_for_workers(world);
+    assert_int_equal(registry_counts(world->registry).live, 0);
+    registry_world_end(world);
+}
+
 /* Turns the loop until the VM is in that state. */
 static inline void registry_world_wait_for_state(struct registry_world *world, const struct vm *vm,
                                                  enum vm_state vm_state)

@@ -7,7 +7,6 @@
  */
 #include "unit_test.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "captured_stderr.h"
+#include "open_descriptors.h"
 #include "registry_world.h"
 #include "util/bus_error.h"
 #include "util/log.h"
@@ -72,10 +72,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    registry_shut_down(scene.world.registry, false);
-    registry_world_wait_for_workers(&scene.world);
-    assert_int_equal(registry_counts(scene.world.registry).live, 0);
-    registry_world_end(&scene.world);
+    registry_world_shut_down(&scene.world);
     registry_world_deinit(&scene.world);
     return 0;
 }
@@ -155,19 +152,6 @@ static void assert_is_of_no_consequence(const char *deed)
     registry_world_wait_for_state(&scene.world, vm, VM_EXITED);
     vm_unref(vm);
     assert_next_vm_runs();
-}
-
-/* Descriptors of this process. */
-static size_t open_descriptors(void)
-{
-    DIR *entries = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    assert_non_null(entries);
-    while (readdir(entries))
-        count++;
-    closedir(entries);
-    return count;
 }
 
 /* The rules of the link. */

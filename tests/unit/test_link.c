@@ -1,6 +1,5 @@
 #include "unit_test.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "memfd.h"
+#include "open_descriptors.h"
 #include "shared/link.h"
 
 /* Both ends of a link. */
@@ -39,18 +39,6 @@ static void hang_up(void)
 
 /* Too large for a stack that a sanitizer watches. */
 static struct link_message message;
-
-static size_t open_descriptors(void)
-{
-    DIR *entries = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    assert_non_null(entries);
-    while (readdir(entries))
-        count++;
-    closedir(entries);
-    return count;
-}
 
 /* A report, as either side may be of any version: with more or fewer bytes. */
 static void send_report_of_size(size_t size)

@@ -49,16 +49,21 @@ static int set_up(void **state)
     return 0;
 }
 
-static void forget_all(uint64_t client)
+static void forget(uint64_t client, uint64_t until)
 {
-    const struct link_forget forget = { .head = LINK_HEAD(LINK_FORGET, forget),
-                                        .client = client,
-                                        .until = UINT64_MAX };
+    const struct link_forget wish = { .head = LINK_HEAD(LINK_FORGET, wish),
+                                      .client = client,
+                                      .until = until };
 
-    memcpy(message.bytes, &forget, sizeof(forget));
-    message.size = sizeof(forget);
+    memcpy(message.bytes, &wish, sizeof(wish));
+    message.size = sizeof(wish);
     message.fd_count = 0;
     receiver_forget(scene.receiver, &message);
+}
+
+static void forget_all(uint64_t client)
+{
+    forget(client, UINT64_MAX);
 }
 
 static int tear_down(void **state)
@@ -331,18 +336,6 @@ static void as_many_as_one_message_may_carry_are_received(void **state)
 }
 
 /* Forgetting. */
-
-static void forget(uint64_t client, uint64_t until)
-{
-    const struct link_forget wish = { .head = LINK_HEAD(LINK_FORGET, wish),
-                                      .client = client,
-                                      .until = until };
-
-    memcpy(message.bytes, &wish, sizeof(wish));
-    message.size = sizeof(wish);
-    message.fd_count = 0;
-    receiver_forget(scene.receiver, &message);
-}
 
 static void what_belongs_to_lines_before_is_closed_and_what_comes_after_is_kept(void **state)
 {

@@ -67,9 +67,7 @@ static int end_and_tear_down(void **state)
 {
     struct registry_world *world = *state;
 
-    registry_shut_down(world->registry, false);
-    registry_world_wait_for_workers(world);
-    registry_world_end(world);
+    registry_world_shut_down(world);
     return tear_down(state);
 }
 

@@ -7,7 +7,6 @@
  */
 #include "unit_test.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 
 #include "failing_memory.h"
 #include "memfd.h"
+#include "open_descriptors.h"
 #include "protocol/message.h"
 #include "rpc/server.h"
 #include "temporary_directory.h"
@@ -101,19 +101,6 @@ static int listen_at(struct sockaddr_un *address, const char *directory)
     assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof(*address)), 0);
     assert_int_equal(listen(fd, 8), 0);
     return fd;
-}
-
-/* Descriptors of this process. */
-static size_t open_descriptors(void)
-{
-    DIR *entries = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    assert_non_null(entries);
-    while (readdir(entries))
-        count++;
-    closedir(entries);
-    return count;
 }
 
 static bool all_have_greeted(const struct world *world)

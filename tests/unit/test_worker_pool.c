@@ -88,9 +88,7 @@ static int begin_real(void **state)
 static int end(void **state)
 {
     (void)state;
-    registry_shut_down(world.registry, false);
-    registry_world_wait_for_workers(&world);
-    registry_world_end(&world);
+    registry_world_shut_down(&world);
     registry_world_deinit(&world);
     return 0;
 }
