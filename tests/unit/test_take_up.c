@@ -164,6 +164,27 @@ static void vm_that_was_starting_is_running_once_that_is_told(void **state)
     assert_true(vm->record.started_ns > 0);
 }
 
+/* What we tell ourselves is no reason to hear what the worker told: its reports come first. */
+static void news_of_our_own_does_not_bring_the_workers_before_its_reports(void **state)
+{
+    struct vm *vm;
+
+    (void)state;
+    vm = start("lab", "run - tell=8 sleep=200 end-in-silence greet report gone");
+    registry_world_wait_for_state(&world, vm, VM_RUNNING);
+    change_daemons();
+    vm = vm_ref(find("lab"));
+    while (!(atomic_load(&vm->worker->page->slots[vm->slot].news) & SLOT_GONE))
+        registry_world_nap(&world);
+    worker_add_news(vm->worker, vm->slot, SLOT_ROOM);
+    registry_world_nap(&world);
+    assert_int_equal(vm->state, VM_RUNNING);
+    assert_non_null(vm->worker);
+    registry_world_wait_for_state(&world, vm, VM_EXITED);
+    registry_world_wait_for_workers(&world);
+    vm_unref(vm);
+}
+
 static void vm_that_ended_meanwhile_has_its_true_end(void **state)
 {
     struct vm *vm;
@@ -377,6 +398,7 @@ int main(int argc, char **argv)
         take_up_test(vm_that_was_taken_up_can_be_paused_resumed_and_stopped),
         take_up_test(vm_that_runs_before_the_next_daemon_hears_of_it_is_running),
         take_up_test(vm_that_was_starting_is_running_once_that_is_told),
+        take_up_test(news_of_our_own_does_not_bring_the_workers_before_its_reports),
         take_up_test(vm_that_ended_meanwhile_has_its_true_end),
         take_up_test(vm_that_its_worker_has_no_more_is_lost),
         take_up_test(vm_whose_worker_is_gone_is_lost),
