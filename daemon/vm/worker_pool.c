@@ -483,10 +483,10 @@ struct worker *worker_pool_find(const struct worker_pool *pool, uint64_t number)
  * not, it has VMs that nobody knows of, and is ended. */
 static void dismiss(struct worker_pool *pool, uint64_t number)
 {
-    struct worker *worker = worker_pool_find(pool, number);
+    struct worker *worker;
     struct error err;
 
-    if (worker)
+    if (worker_pool_find(pool, number))
         return;
     if (worker_connect(&pool->worker_owner, number, &worker, &err) == 0) {
         worker_terminate(worker);
