@@ -26,6 +26,17 @@ int slot_page_new(struct slot_page **ret, int *ret_fd)
     return 0;
 }
 
+/* In one step for all threads, if it takes the place of what is at that address. By its number: what
+ * mmap(3) does is a write by this thread to ThreadSanitizer, beside those of the threads of guests.
+ * syscall(2) takes longs, and an int on the stack leaves half of one to chance. */
+static void *map_at_once(void *address, size_t size, int fd)
+{
+    long protection = PROT_READ | PROT_WRITE;
+    long flags = MAP_SHARED | (address ? MAP_FIXED : 0);
+
+    return (void *)syscall(SYS_mmap, address, size, protection, flags, (long)fd, 0L);
+}
+
 int slot_page_map(struct slot_page **page, int fd)
 {
     void *map;
@@ -33,10 +44,7 @@ int slot_page_map(struct slot_page **page, int fd)
 
     if (r < 0)
         return r;
-    /* In one step for all threads, if it takes the place of another. By its number: what mmap(3)
-     * does is a write by this thread to ThreadSanitizer, beside those of the threads of guests. */
-    map = (void *)syscall(SYS_mmap, *page, sizeof(**page), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | (*page ? MAP_FIXED : 0), fd, 0);
+    map = map_at_once(*page, sizeof(**page), fd);
     if (map == MAP_FAILED)
         return -errno;
     if (!*page) /* or it is where it was, and others read it */
