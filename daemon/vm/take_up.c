@@ -70,22 +70,21 @@ static bool take_up_live(struct registry *registry, struct vm *vm, const struct 
 }
 
 /* It was live, and is nobody's: what is known of it is what is in the file. */
-static void mark_lost(struct vm *vm, const struct ledger_row *row)
+static void mark_lost(struct registry *registry, struct vm *vm, const struct ledger_row *row)
 {
     const char *before = vm_state_to_string(state_in_file(vm));
     uint64_t end = vm->file ? output_ring_end(&vm->file->ring) : 0;
     bool with_daemon = row->worker == 0; /* there were no workers yet */
-    char sentence[GUEST_END_MESSAGE_SIZE];
+    char sentence[GUEST_END_MESSAGE_SIZE], why[WORKER_DEATH_SIZE];
 
-    if (with_daemon)
+    if (with_daemon) {
         snprintf(sentence, sizeof(sentence),
                  "vmmd ended while this VM was %s; its output is kept up to byte %" PRIu64, before,
                  end);
-    else
-        snprintf(sentence, sizeof(sentence),
-                 "what ran it is gone while it was %s, and there was no vmmd to see why: the "
-                 "kernel's log and the journal may tell; its output is kept up to byte %" PRIu64,
-                 before, end);
+    } else {
+        worker_pool_describe_gone(registry->pool, row->worker, why);
+        vm_format_lost(sentence, before, why, end);
+    }
     vm_fill_end(vm, with_daemon ? GUEST_END_DAEMON_LOST : GUEST_END_WORKER_LOST, sentence);
     vm->state = VM_LOST;
     vm_write_end(vm);
@@ -102,7 +101,7 @@ static bool settle(struct registry *registry, struct vm *vm, const struct ledger
     state = state_in_file(vm);
     lost = !vm_state_is_terminal(state);
     if (lost)
-        mark_lost(vm, row);
+        mark_lost(registry, vm, row);
     else
         vm->state = state;
     ledger_end(registry->ledger, vm->ledger_index);

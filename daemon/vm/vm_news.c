@@ -134,16 +134,22 @@ static void let_go(struct vm *vm)
     vm->owner->gone(vm->owner->context, vm);
 }
 
+void vm_format_lost(char sentence[static GUEST_END_MESSAGE_SIZE], const char *state,
+                    const char *why, uint64_t output_end)
+{
+    snprintf(sentence, GUEST_END_MESSAGE_SIZE,
+             "what ran it is gone while it was %s: %s; its output is kept up to byte %" PRIu64,
+             state, why, output_end);
+}
+
 void vm_handle_lost(struct vm *vm, const char *why)
 {
     char sentence[GUEST_END_MESSAGE_SIZE];
 
     vm_ref(vm);
     if (!vm_has_ended(vm) && !end_as_file_says(vm)) {
-        snprintf(sentence, sizeof(sentence),
-                 "what ran it is gone while it was %s: %s; its output is kept up to byte %" PRIu64,
-                 vm_state_to_string(vm->state), why,
-                 vm->file ? output_ring_end(&vm->file->ring) : 0);
+        vm_format_lost(sentence, vm_state_to_string(vm->state), why,
+                       vm->file ? output_ring_end(&vm->file->ring) : 0);
         if (vm->state == VM_STARTING) /* whoever waits for the start is to hear of it */
             vm->record.start_error = -EOWNERDEAD;
         end_with(vm, VM_LOST, GUEST_END_WORKER_LOST, sentence);

@@ -95,6 +95,10 @@ void vm_handle_stranded(struct vm *vm);
 /* Its worker is gone, with that reason. Likewise. */
 void vm_handle_lost(struct vm *vm, const char *why);
 
+/* The sentence for that; state: what it was then, output_end: in bytes. */
+void vm_format_lost(char sentence[static GUEST_END_MESSAGE_SIZE], const char *state,
+                    const char *why, uint64_t output_end);
+
 /* Fills into its record an end that its worker did not tell of: when, and for how long it ran as
  * far as that is known. */
 void vm_fill_end(struct vm *vm, enum guest_end_reason reason, const char *sentence);

@@ -133,15 +133,15 @@ static void fill_address(int directory_fd, uint64_t number, struct sockaddr_un *
 }
 
 /* What the worker itself wrote before it died; "": nothing. */
-static void read_note(const struct worker *worker, char *text, size_t size)
+static void read_note(int directory_fd, uint64_t number, char *text, size_t size)
 {
     char name[WORKER_NAME_SIZE], note[128];
     _cleanup_close_ int fd = -1;
     ssize_t n;
 
     text[0] = '\0';
-    format_name(worker->number, "note", name);
-    fd = openat(worker->owner->directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    format_name(number, "note", name);
+    fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     n = fd < 0 ? -1 : pread(fd, note, sizeof(note), 0);
     if (n > 0)
         escape_text(note, (size_t)n, text, size);
@@ -312,32 +312,45 @@ static void describe_status(const siginfo_t *info, char *text, size_t size)
                  strsignal(info->si_status));
 }
 
-static void describe_death(struct worker *worker, char *text, size_t size)
+static void add_last_words(int directory_fd, uint64_t number, char *text, size_t size)
 {
-    siginfo_t info = { 0 };
     char note[160];
-    size_t used;
+    size_t used = strlen(text);
 
-    if (worker->adopted ||
-        waitid(P_PIDFD, (id_t)worker->io->pid_fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
-        snprintf(text, size,
-                 "what ended it is not known: the kernel's log and the journal may "
-                 "tell");
-    else
-        describe_status(&info, text, size);
-    read_note(worker, note, sizeof(note));
-    used = strlen(text);
+    read_note(directory_fd, number, note, sizeof(note));
     if (note[0])
         snprintf(text + used, size - used, "; its last words: %s", note);
+}
+
+void worker_describe_gone(int directory_fd, uint64_t number, char text[static WORKER_DEATH_SIZE])
+{
+    snprintf(text, WORKER_DEATH_SIZE,
+             "what ended it is not known: the kernel's log and the journal may tell");
+    add_last_words(directory_fd, number, text, WORKER_DEATH_SIZE);
+}
+
+static void describe_death(struct worker *worker, char text[static WORKER_DEATH_SIZE])
+{
+    int directory_fd = worker->owner->directory_fd;
+    siginfo_t info = { 0 };
+
+    if (worker->adopted ||
+        waitid(P_PIDFD, (id_t)worker->io->pid_fd, &info, WEXITED | WNOHANG) < 0 ||
+        info.si_pid == 0) {
+        worker_describe_gone(directory_fd, worker->number, text);
+        return;
+    }
+    describe_status(&info, text, WORKER_DEATH_SIZE);
+    add_last_words(directory_fd, worker->number, text, WORKER_DEATH_SIZE);
 }
 
 static void on_died(evutil_socket_t fd, short what, void *context)
 {
     struct worker *worker = context;
-    char why[320];
+    char why[WORKER_DEATH_SIZE];
 
     (void)fd, (void)what;
-    describe_death(worker, why, sizeof(why));
+    describe_death(worker, why);
     lose(worker, why);
 }
 

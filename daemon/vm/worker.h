@@ -30,6 +30,8 @@ struct worker;
 /* Where sockets and last words of all workers are: DIRECTORY/N.sock, DIRECTORY/N.note. */
 enum { WORKER_NAME_SIZE = 32 };
 
+enum { WORKER_DEATH_SIZE = 320 }; /* a sentence, with its last words */
+
 /* Whose workers they are, and who is told. Constant; must outlive them. */
 struct worker_owner {
     struct event_base *base;
@@ -137,6 +139,9 @@ bool worker_is_leaving(const struct worker *worker);
 
 /* 0: not known yet. */
 pid_t worker_pid(const struct worker *worker);
+
+/* Why one is gone that is no child of ours, as far as it has left word of that. */
+void worker_describe_gone(int directory_fd, uint64_t number, char text[static WORKER_DEATH_SIZE]);
 
 /* Removes what is left of a worker that is gone. */
 void worker_remove_files(int directory_fd, uint64_t number);

@@ -458,10 +458,8 @@ int worker_pool_adopt(struct worker_pool *pool, uint64_t number, uint32_t uid, s
 {
     int r = worker_connect(&pool->worker_owner, number, ret, err);
 
-    if (r < 0) {
-        worker_remove_files(pool->directory_fd, number);
+    if (r < 0)
         return r;
-    }
     (*ret)->role = WORKER_RUNS;
     (*ret)->uid = uid;
     list_append(&pool->workers, &(*ret)->link);
@@ -479,8 +477,14 @@ struct worker *worker_pool_find(const struct worker_pool *pool, uint64_t number)
     return NULL;
 }
 
-/* One without a VM in the ledger. Connected to and hung up on, it ends, if it is empty; if it is
- * not, it has VMs that nobody knows of, and is ended. */
+void worker_pool_describe_gone(const struct worker_pool *pool, uint64_t number,
+                               char text[static WORKER_DEATH_SIZE])
+{
+    worker_describe_gone(pool->directory_fd, number, text);
+}
+
+/* One that was not taken up: without a VM in the ledger, or gone. Connected to and hung up on, it
+ * ends, if it is empty; if it is not, it has VMs that nobody knows of, and is ended. */
 static void dismiss(struct worker_pool *pool, uint64_t number)
 {
     struct worker *worker;

@@ -50,6 +50,10 @@ void worker_pool_free(struct worker_pool *pool);
 int worker_pool_adopt(struct worker_pool *pool, uint64_t number, uint32_t uid, struct worker **ret,
                       struct error *err);
 
+/* As worker_describe_gone(), of one that could not be adopted; before worker_pool_begin(). */
+void worker_pool_describe_gone(const struct worker_pool *pool, uint64_t number,
+                               char text[static WORKER_DEATH_SIZE]);
+
 /* The one of that number; NULL: there is none. */
 struct worker *worker_pool_find(const struct worker_pool *pool, uint64_t number);
 

@@ -231,15 +231,36 @@ static void vm_whose_worker_is_gone_is_lost(void **state)
     vm = find("lab");
     assert_int_equal(vm->state, VM_LOST);
     assert_int_equal(vm->record.end.reason, GUEST_END_WORKER_LOST);
-    assert_string_equal(
-        vm->record.end.message,
-        "what ran it is gone while it was running, and there was no vmmd to see why: the kernel's "
-        "log and the journal may tell; its output is kept up to byte 3");
+    assert_string_equal(vm->record.end.message,
+                        "what ran it is gone while it was running: what ended it is not known: the "
+                        "kernel's log and "
+                        "the journal may tell; its output is kept up to byte 3");
     assert_output(vm, "one");
     assert_int_equal(registry_counts(world.registry).held, 0);
 
     change_daemons();
     assert_int_equal(find("lab")->state, VM_LOST);
+}
+
+static void worker_that_died_without_a_daemon_leaves_its_last_words_to_all_its_vms(void **state)
+{
+    static const char *const names[] = { "lab", "other" };
+    pid_t pid = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct vm *vm = start(names[i], "run leave-note=sorry print=one");
+
+        registry_world_wait_for_output(&world, vm, "one");
+        pid = registry_world_process_of(&world, vm);
+    }
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    change_daemons();
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(find(names[i])->state, VM_LOST);
+        assert_non_null(strstr(find(names[i])->record.end.message, "; its last words: sorry; "));
+    }
 }
 
 static void worker_that_dies_after_it_was_taken_up_leaves_its_last_words(void **state)
@@ -252,7 +273,7 @@ static void worker_that_dies_after_it_was_taken_up_leaves_its_last_words(void **
     change_daemons();
     vm = find("lab");
     registry_world_wait_for_state(&world, vm, VM_LOST);
-    /* it is no child of the next daemon, save in this test */
+    /* before or after that daemon has connected to it: it is no child of it, save in this test */
     assert_string_equal(vm->record.end.message,
                         "what ran it is gone while it was running: what ended it is not known: the "
                         "kernel's log and the journal may tell; its last words: sorry; its output "
@@ -402,6 +423,7 @@ int main(int argc, char **argv)
         take_up_test(vm_that_ended_meanwhile_has_its_true_end),
         take_up_test(vm_that_its_worker_has_no_more_is_lost),
         take_up_test(vm_whose_worker_is_gone_is_lost),
+        take_up_test(worker_that_died_without_a_daemon_leaves_its_last_words_to_all_its_vms),
         take_up_test(worker_that_dies_after_it_was_taken_up_leaves_its_last_words),
         take_up_test(report_of_a_vm_that_is_another_workers_ends_the_worker),
         take_up_test(report_of_a_vm_that_nobody_knows_ends_the_worker),
