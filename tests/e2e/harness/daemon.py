@@ -15,6 +15,7 @@ from harness.settings import GUESTS, STRICT, VMMD
 from harness.waiting import Deadline, eventually
 
 STOP_SECONDS = 5  # within which SIGTERM ends vmmd
+SPARES = 2  # workers that stand ready
 
 # What the sanitizers print about a process they find fault with.
 SANITIZER_REPORT = re.compile(
@@ -47,6 +48,11 @@ def wait_for_end(pid: int, seconds: float) -> None:
 def all_started(workers: list[dict]) -> list[dict]:
     """The workers, or none if one of them is not there yet."""
     return workers if all(worker["pid"] > 0 for worker in workers) else []
+
+
+def has_spares(workers: list[dict]) -> bool:
+    """Whether all are there that are to stand ready, and every worker has been started."""
+    return sum(w["role"] == "spare" for w in workers) == SPARES and bool(all_started(workers))
 
 
 def clean_environment() -> dict[str, str]:
@@ -203,9 +209,10 @@ class Daemon:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def warm_up(self, rpc: Connection) -> None:
-        """Has a worker and a receiver come to be, which are kept for a while when all is over: what
-        descriptors the daemon has for them is not what a test counts."""
+        """Has a worker and a receiver come to be, which are kept for a while when all is over, and
+        spare ones in their place: the daemon's descriptors for them are not what a test counts."""
         rpc.wait(rpc.start(GUESTS / "minimal.bin"))
+        eventually(lambda: has_spares(rpc.call("daemon.workers")), "spare workers")
 
     def receiver_descriptors(self, rpc: Connection) -> int:
         """Those of who receives what clients send."""
