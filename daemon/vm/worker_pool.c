@@ -487,7 +487,7 @@ void worker_pool_describe_gone(const struct worker_pool *pool, uint64_t number,
  * ends, if it is empty; if it is not, it has VMs that nobody knows of, and is ended. */
 static void dismiss(struct worker_pool *pool, uint64_t number)
 {
-    struct worker *worker;
+    struct worker *worker = NULL;
     struct error err;
 
     if (worker_pool_find(pool, number))
