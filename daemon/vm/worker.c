@@ -198,12 +198,6 @@ void worker_free(struct worker *worker)
     free(worker);
 }
 
-static void free_worker(struct worker **worker)
-{
-    if (*worker)
-        worker_free(*worker);
-}
-
 static void on_readable(evutil_socket_t fd, short what, void *context);
 static void on_writable(evutil_socket_t fd, short what, void *context);
 static void on_bell(evutil_socket_t fd, short what, void *context);
@@ -254,7 +248,7 @@ static int greet(struct worker *worker, int page_fd, int worker_call_fd)
 static int new_worker(const struct worker_owner *owner, uint64_t number, int link_fd,
                       struct worker **ret)
 {
-    _cleanup_(free_worker) struct worker *worker = calloc(1, sizeof(*worker));
+    _cleanup_(worker_freep) struct worker *worker = calloc(1, sizeof(*worker));
     _cleanup_close_ int fd = link_fd, page_fd = -1, worker_call_fd = -1;
     struct worker_link *io;
     int r;
@@ -946,7 +940,7 @@ static int identify(struct worker *worker)
 int worker_connect(const struct worker_owner *owner, uint64_t number, struct worker **ret,
                    struct error *err)
 {
-    _cleanup_(free_worker) struct worker *worker = NULL;
+    _cleanup_(worker_freep) struct worker *worker = NULL;
     struct sockaddr_un address;
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
 

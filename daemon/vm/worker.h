@@ -102,6 +102,13 @@ int worker_connect(const struct worker_owner *owner, uint64_t number, struct wor
 /* Hangs up, and frees it: a worker without VMs ends then, one with VMs goes on. */
 void worker_free(struct worker *worker);
 
+/* For _cleanup_: frees *worker, which may be NULL. */
+static inline void worker_freep(struct worker **worker)
+{
+    if (*worker)
+        worker_free(*worker);
+}
+
 /* Hangs up on one without VMs, which ends then. It is nobody's any more; its files are removed, and
  * it is freed, when its process is gone. */
 void worker_dismiss(struct worker *worker);

@@ -487,15 +487,13 @@ void worker_pool_describe_gone(const struct worker_pool *pool, uint64_t number,
  * ends, if it is empty; if it is not, it has VMs that nobody knows of, and is ended. */
 static void dismiss(struct worker_pool *pool, uint64_t number)
 {
-    struct worker *worker = NULL;
+    _cleanup_(worker_freep) struct worker *worker = NULL;
     struct error err;
 
     if (worker_pool_find(pool, number))
         return;
-    if (worker_connect(&pool->worker_owner, number, &worker, &err) == 0) {
+    if (worker_connect(&pool->worker_owner, number, &worker, &err) == 0)
         worker_terminate(worker);
-        worker_free(worker);
-    }
     worker_remove_files(pool->directory_fd, number);
 }
 
