@@ -229,6 +229,8 @@ static int make_events(struct worker *worker)
     return 0;
 }
 
+/* All else waits until it has greeted, too. Then it listens: if we are killed, the next daemon can
+ * find what it was given to do. */
 static int greet(struct worker *worker, int page_fd, int worker_call_fd)
 {
     const struct link_daemon_greeting greeting = {
@@ -238,10 +240,9 @@ static int greet(struct worker *worker, int page_fd, int worker_call_fd)
         .log_level = (uint32_t)log_get_level(),
     };
     const int fds[] = { page_fd, worker->io->bell_fd, worker_call_fd };
-    int r = worker_send(worker, &greeting, sizeof(greeting), fds, 3);
+    int r = link_send(worker->io->fd, &greeting, sizeof(greeting), fds, 3);
 
-    worker->io->sent = 0; /* the page that counts comes with it */
-    return r;
+    return r == -EPIPE ? 0 : r; /* it is gone: reading finds the end */
 }
 
 /* A worker with a link, which is taken, and which it was sent its greeting by. */
@@ -409,6 +410,11 @@ void worker_terminate(struct worker *worker)
 
 /* Sending. */
 
+static bool has_greeted(const struct worker *worker)
+{
+    return worker->greeting.head.size > 0;
+}
+
 static void want_writable(struct worker *worker)
 {
     event_add(worker->io->writable, NULL);
@@ -439,7 +445,8 @@ static int keep_outgoing(struct worker *worker, const void *message, size_t size
     }
     list_append(&io->outgoing, &outgoing->link);
     io->waiting++;
-    want_writable(worker);
+    if (has_greeted(worker))
+        want_writable(worker);
     return 0;
 }
 
@@ -462,7 +469,7 @@ int worker_send(struct worker *worker, const void *message, size_t size, const i
 
     if (io->fd < 0)
         return 0; /* it is lost: who asks is told so before long */
-    if (list_is_empty(&io->outgoing))
+    if (has_greeted(worker) && list_is_empty(&io->outgoing))
         r = link_send(io->fd, message, size, fds, fd_count);
     if (r == -EAGAIN)
         r = keep_outgoing(worker, message, size, fds, fd_count);
@@ -504,7 +511,7 @@ void worker_call(struct worker *worker, unsigned slot)
 
 bool worker_has_reported(const struct worker *worker)
 {
-    return worker->greeting.head.size > 0 && worker->io->reports_left == 0;
+    return has_greeted(worker) && worker->io->reports_left == 0;
 }
 
 /* Silence. */
@@ -648,6 +655,8 @@ static void on_greeting(struct worker *worker)
     for (size_t i = 0; i < greeting->capability_count; i++)
         end_text(greeting->capabilities[i].name, LINK_KVM_NAME_SIZE);
     worker->io->reports_left = greeting->vm_count;
+    if (!list_is_empty(&worker->io->outgoing))
+        want_writable(worker);
     owner->greeted(owner->context, worker);
     if (worker->io->reports_left == 0)
         end_reports(worker);

@@ -1,5 +1,6 @@
 #include "unit_test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -215,6 +216,31 @@ static void what_a_worker_said_before_it_died_is_heard(void **state)
     assert_string_equal(fixture->told, "greeted reported refused ");
 }
 
+/* Whatever it was given before could be found by nobody, if the daemon were gone. */
+static void nothing_is_asked_of_a_worker_that_has_not_greeted(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct link_message message;
+
+    for (uint32_t level = 0; level < 3; level++) {
+        const struct link_log_level asked = { .head = LINK_HEAD(LINK_LOG_LEVEL, asked),
+                                              .level = level };
+
+        assert_int_equal(worker_send(fixture->worker, &asked, sizeof(asked), NULL, 0), 0);
+    }
+    turn(fixture);
+    assert_int_equal(link_receive(fixture->link_fd, &message), -EAGAIN);
+    greet(fixture, 0);
+    turn(fixture);
+    for (uint32_t level = 0; level < 3; level++) {
+        struct link_log_level asked;
+
+        assert_int_equal(link_receive(fixture->link_fd, &message), 0);
+        link_message_read(&message, &asked, sizeof(asked));
+        assert_int_equal(asked.level, level);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +248,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(news_of_a_worker_without_vms_is_heard_once_it_has_greeted,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_worker_said_before_it_died_is_heard, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_asked_of_a_worker_that_has_not_greeted, set_up,
                                         tear_down),
     };
 
