@@ -10,8 +10,10 @@
  *     GREETING (page, bells)  ------->
  *                             <-------    GREETING (what KVM is, how many VMs there are)
  *                             <-------    REPORT, one for each VM that it has
- *     START (file, supply)    ------->    a thread makes the VM; what came of it is news in the
- * page END, PAUSE, RESUME      ------->    a request to that thread INPUT (queue), TIMES ------->
+ *     START (file, supply)    ------->    a thread makes the VM, what comes of it is news
+ *                             <-------    or REFUSED
+ *     END, PAUSE, RESUME,     ------->    a request to that thread
+ *     INPUT (queue), TIMES    ------->
  *                             <-------    LOG, at any time; STRANDED, when a thread hangs
  *
  * A worker that was made to receive what clients send has other business (worker/receiver.h):
@@ -154,7 +156,6 @@ struct link_log {
     uint32_t level; /* enum log_level */
     uint32_t reserved;
     uint64_t vm_id; /* 0: it is about none */
-    char vm_name[VM_NAME_MAX + 8];
     char text[LOG_LINE_SIZE];
 };
 

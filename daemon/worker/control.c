@@ -57,7 +57,6 @@ static void log_to_daemon(void *context, const struct log_entry *entry)
     };
     int r;
 
-    snprintf(message.vm_name, sizeof(message.vm_name), "%s", entry->vm_name ? entry->vm_name : "");
     snprintf(message.text, sizeof(message.text), "%s", entry->message);
     pthread_mutex_lock(&control->link_lock);
     r = control->link_fd < 0 ? -EPIPE

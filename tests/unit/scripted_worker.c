@@ -399,13 +399,12 @@ static void do_log_level(struct step *step)
     send_message(step->worker, &line, sizeof(line));
 }
 
-/* A line about the VM whose id is the argument, of another name than it may have. */
+/* A line about the VM whose id is the argument. */
 static void do_log_about(struct step *step)
 {
     struct link_log line = { .head = LINK_HEAD(LINK_LOG, line),
                              .level = LOG_LEVEL_ERROR,
-                             .vm_id = (uint64_t)atoll(step->argument),
-                             .vm_name = "invented" };
+                             .vm_id = (uint64_t)atoll(step->argument) };
 
     snprintf(line.text, sizeof(line.text), "about it");
     send_message(step->worker, &line, sizeof(line));
@@ -416,7 +415,6 @@ static void do_flood(struct step *step)
 {
     struct link_log line = { .head = LINK_HEAD(LINK_LOG, line), .vm_id = UINT64_MAX };
 
-    memset(line.vm_name, 0x1b, sizeof(line.vm_name));
     for (size_t i = 0; i < sizeof(line.text); i++)
         line.text[i] = (char)(1 + i % 255);
     for (uint32_t i = 0; i < FLOOD; i++) {
