@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "kvm/arch.h"
 #include "shared/link.h"
@@ -29,6 +32,9 @@
 
 /* How often guests are looked at for what makes no exit: output is seen within 50 ms. */
 #define TICK_NS (20 * CLOCK_NS_PER_MS)
+
+/* Of what a socket has room for by default, 208 KiB (net.core.wmem_default). */
+enum { LINES_QUEUED_MAX = 64 * 1024 };
 
 struct control {
     struct control_setup setup;
@@ -47,6 +53,19 @@ struct control {
 
 /* The log. */
 
+/* Under link_lock. Lines never take the room that answers need, which are few: of each guest one,
+ * and of each message that a daemon sent one. A line for which there is none goes elsewhere. */
+static int send_line(const struct control *control, const struct link_log *line)
+{
+    int queued; /* bytes, as socket(7) counts them against SO_SNDBUF */
+
+    if (control->link_fd < 0)
+        return -EPIPE;
+    if (ioctl(control->link_fd, SIOCOUTQ, &queued) < 0 || queued > LINES_QUEUED_MAX)
+        return -EAGAIN;
+    return link_send(control->link_fd, line, sizeof(*line), NULL, 0);
+}
+
 static void log_to_daemon(void *context, const struct log_entry *entry)
 {
     struct control *control = context;
@@ -59,8 +78,7 @@ static void log_to_daemon(void *context, const struct log_entry *entry)
 
     snprintf(message.text, sizeof(message.text), "%s", entry->message);
     pthread_mutex_lock(&control->link_lock);
-    r = control->link_fd < 0 ? -EPIPE
-                             : link_send(control->link_fd, &message, sizeof(message), NULL, 0);
+    r = send_line(control, &message);
     pthread_mutex_unlock(&control->link_lock);
     if (r < 0)
         log_to_stderr(NULL, entry);
@@ -75,15 +93,14 @@ static void set_link(struct control *control, int fd)
     pthread_mutex_unlock(&control->link_lock);
 }
 
-/* Sending. A daemon that does not read is waited for: it is the one that this thread works for. */
+/* Sending. A daemon that does not read is waited for: it is the one that this thread works for, and
+ * it waits for what this is about. */
 static void send_message(struct control *control, const void *message, size_t size)
 {
     struct pollfd pollfd = { .fd = control->link_fd, .events = POLLOUT };
-    int r;
 
-    while ((r = link_send(control->link_fd, message, size, NULL, 0)) == -EAGAIN)
-        if (poll(&pollfd, 1, (int)(TICK_NS / CLOCK_NS_PER_MS)) == 0)
-            break; /* it would not be heard: the daemon asks again when it comes back */
+    while (link_send(control->link_fd, message, size, NULL, 0) == -EAGAIN)
+        poll(&pollfd, 1, -1);
 }
 
 /*
