@@ -175,6 +175,13 @@ static void send_report(struct control *control, struct guest *guest)
     send_message(control, &report, sizeof(report));
 }
 
+static void send_stranded(struct control *control, const struct guest *guest)
+{
+    const struct link_vm stranded = vm_head(LINK_STRANDED, sizeof(stranded), guest);
+
+    send_message(control, &stranded, sizeof(stranded));
+}
+
 /* A file of a guest's was cut short: the page that was missing reads as zeros now, and what is
  * written there is lost. The guest ends. */
 static void end_guest_mapped_at(struct control *control, uintptr_t address)
@@ -251,6 +258,9 @@ static void on_greeting(struct control *control, struct link_message *message)
     for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
         if (control->guests[slot])
             send_report(control, control->guests[slot]);
+    for (unsigned slot = 0; slot < SLOTS_MAX; slot++) /* an earlier daemon was told */
+        if (control->guests[slot] && guest_is_disowned(control->guests[slot]))
+            send_stranded(control, control->guests[slot]);
 }
 
 /* Guests. */
@@ -481,15 +491,6 @@ static void on_call(struct control *control)
     }
 }
 
-static void tell_stranded(struct control *control, struct guest *guest)
-{
-    const struct link_vm stranded = vm_head(LINK_STRANDED, sizeof(stranded), guest);
-
-    log_vm_line(LOG_LEVEL_WARNING, guest->record.id, guest->record.name,
-                "its thread hangs in a file that it was to load, giving it up");
-    send_message(control, &stranded, sizeof(stranded));
-}
-
 static void look_at_guests(struct control *control, int64_t *next_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -500,8 +501,11 @@ static void look_at_guests(struct control *control, int64_t *next_ns)
 
         if (!guest)
             continue;
-        if (guest_disown_if_due(guest, now_ns))
-            tell_stranded(control, guest);
+        if (guest_disown_if_due(guest, now_ns)) {
+            log_vm_line(LOG_LEVEL_WARNING, guest->record.id, guest->record.name,
+                        "its thread hangs in a file that it was to load, giving it up");
+            send_stranded(control, guest);
+        }
         guest_tick(guest, now_ns, next_ns);
         forget_if_gone(control, slot);
     }

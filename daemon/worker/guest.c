@@ -342,3 +342,13 @@ bool guest_disown_if_due(struct guest *guest, int64_t now_ns)
         guest_tell(guest, SLOT_ENDED);
     return disowned;
 }
+
+bool guest_is_disowned(struct guest *guest)
+{
+    bool disowned;
+
+    pthread_mutex_lock(&guest->lock);
+    disowned = guest->disowned;
+    pthread_mutex_unlock(&guest->lock);
+    return disowned;
+}

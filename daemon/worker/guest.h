@@ -124,5 +124,8 @@ void guest_tick(struct guest *guest, int64_t now_ns, int64_t *next_ns);
  */
 bool guest_disown_if_due(struct guest *guest, int64_t now_ns);
 
+/* Whether that was done. Any thread. */
+bool guest_is_disowned(struct guest *guest);
+
 /* For its thread: adds news of its slot. */
 void guest_tell(struct guest *guest, uint32_t news);

@@ -131,16 +131,6 @@ static void fail(struct outcome *outcome, int code, const struct error *err)
     guest_end_set(&outcome->end, GUEST_END_ERROR, 0, "%s", err->text);
 }
 
-static bool is_disowned(struct guest *guest)
-{
-    bool disowned;
-
-    pthread_mutex_lock(&guest->lock);
-    disowned = guest->disowned;
-    pthread_mutex_unlock(&guest->lock);
-    return disowned;
-}
-
 static void let_go(struct guest *guest)
 {
     guest->home->gone(guest->home->context, guest, NULL);
@@ -168,7 +158,7 @@ void guest_thread_run(struct guest *guest)
     struct made made;
     int r = fill_file(guest, &err);
 
-    if (r < 0 && is_disowned(guest)) {
+    if (r < 0 && guest_is_disowned(guest)) {
         let_go(guest);
         return;
     }

@@ -239,6 +239,27 @@ def test_next_daemon_starts_after_sigkill(
     assert time.monotonic() < begin + 2 * SCALE
 
 
+def test_next_daemon_gives_a_worker_with_a_thread_that_hangs_no_more_vms(
+    hanging: HangingFs, daemon: Daemon
+) -> None:
+    hanging.hold("read")
+    with daemon.connect() as rpc:
+        vm = rpc.start(SPIN)
+        start_by_descriptor(rpc, hanging)
+        hanging.wait_held(1)
+        rpc.stop(vm + 1, force=True)
+    daemon.kill()
+    with daemon.start().connect() as rpc:
+        eventually(lambda: rpc.get(vm)["state"] == "running", "it to be taken up")
+        eventually(
+            lambda: not any(w["takes_more"] for w in rpc.call("daemon.workers") if vm in w["vms"]),
+            "its worker to tell",
+        )
+        other = rpc.start(SPIN)
+        assert not any({vm, other} <= set(w["vms"]) for w in rpc.call("daemon.workers"))
+        hanging.hold()
+
+
 def states_of_processes(daemon: Daemon) -> list[str]:
     """Of its children, those that nobody has waited for among them: proc(5)."""
     states = []
