@@ -113,6 +113,7 @@ static void handle_ended(struct vm *vm)
         return;
     end_with(vm, VM_FAILED, GUEST_END_ERROR,
              "it has ended, but what its worker wrote of that makes no sense");
+    vm_write_end(vm);
 }
 
 void vm_write_end(struct vm *vm)

@@ -216,6 +216,21 @@ static void vm_that_its_worker_has_no_more_is_lost(void **state)
     assert_output(vm, "one");
 }
 
+static void end_that_its_worker_did_not_write_is_kept(void **state)
+{
+    struct vm *vm;
+
+    (void)state;
+    vm = start("lab", "run print=one tell=4 deaf");
+    registry_world_wait_for_state(&world, vm, VM_FAILED);
+    worker_kill(vm->worker);
+    change_daemons();
+    assert_int_equal(find("lab")->state, VM_FAILED);
+    assert_string_equal(find("lab")->record.end.message,
+                        "it has ended, but what its worker wrote of that makes no sense");
+    assert_output(find("lab"), "one");
+}
+
 static void vm_whose_worker_is_gone_is_lost(void **state)
 {
     struct vm *vm;
@@ -422,6 +437,7 @@ int main(int argc, char **argv)
         take_up_test(news_of_our_own_does_not_bring_the_workers_before_its_reports),
         take_up_test(vm_that_ended_meanwhile_has_its_true_end),
         take_up_test(vm_that_its_worker_has_no_more_is_lost),
+        take_up_test(end_that_its_worker_did_not_write_is_kept),
         take_up_test(vm_whose_worker_is_gone_is_lost),
         take_up_test(worker_that_died_without_a_daemon_leaves_its_last_words_to_all_its_vms),
         take_up_test(worker_that_dies_after_it_was_taken_up_leaves_its_last_words),
