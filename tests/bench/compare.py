@@ -26,7 +26,7 @@ from harness.waiting import eventually
 ROUNDS = 7
 LIVES = 60
 MANY = int(os.environ.get("VMMD_BENCH_MANY", "4000"))
-FLOOD_MS = 400
+FLOOD_MS = 1000
 
 HALT = base64.b64encode(b"\xf4").decode()
 SPIN = base64.b64encode(b"\xeb\xfe").decode()
