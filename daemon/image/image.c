@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image/arch.h"
@@ -11,6 +12,7 @@
 #include "image/image_file.h"
 #include "image/loader.h"
 #include "kvm/arch.h"
+#include "util/cleanup.h"
 #include "util/word_list.h"
 
 /* NULL: this architecture has no such format. */
@@ -31,11 +33,21 @@ static const struct image_loader *find_loader(enum image_format format)
     return NULL;
 }
 
-static int read_head(const struct image_file *file, struct image_probe *ret, struct error *err)
+int image_probe_new(const struct image_file *file, struct image_probe **ret, struct error *err)
 {
-    ret->file = file;
-    ret->size = file->size < IMAGE_HEAD_SIZE ? (size_t)file->size : IMAGE_HEAD_SIZE;
-    return image_file_read(file, 0, ret->head, ret->size, err);
+    size_t size = file->size < IMAGE_HEAD_SIZE ? (size_t)file->size : IMAGE_HEAD_SIZE;
+    _cleanup_free_ struct image_probe *probe = malloc(sizeof(*probe));
+    int r;
+
+    if (!probe)
+        return error_set(err, -ENOMEM, "out of memory");
+    probe->file = file;
+    probe->size = size;
+    r = image_file_read(file, 0, probe->head, size, err);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(probe);
+    return 0;
 }
 
 /* The formats whose magic the file has, as bits. */
@@ -142,7 +154,7 @@ static int check_format(enum image_format format, const struct image_loader **re
 int image_recognise(const struct image_request *request, struct image_kind *ret, struct error *err)
 {
     const struct image_loader *loader;
-    struct image_probe probe;
+    _cleanup_free_ struct image_probe *probe = NULL;
     const char *foreign;
     unsigned candidates;
     int r;
@@ -153,15 +165,15 @@ int image_recognise(const struct image_request *request, struct image_kind *ret,
             *ret = (struct image_kind){ .format = request->format, .kernel = loader->kernel };
         return r;
     }
-    r = read_head(&request->image, &probe, err);
+    r = image_probe_new(&request->image, &probe, err);
     if (r < 0)
         return r;
-    candidates = find_candidates(&probe);
-    foreign = candidates == 0 ? find_foreign(&probe) : NULL;
+    candidates = find_candidates(probe);
+    foreign = candidates == 0 ? find_foreign(probe) : NULL;
     if (foreign)
         return error_set(err, -ENOEXEC, "'%s' is a Linux kernel for %s; this host runs %s guests",
                          request->image.name, foreign, arch_name);
-    choose(request, &probe, candidates, ret);
+    choose(request, probe, candidates, ret);
     return 0;
 }
 

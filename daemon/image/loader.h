@@ -30,6 +30,10 @@ struct image_probe {
     unsigned char head[IMAGE_HEAD_SIZE];
 };
 
+/* Reads it; freed by free(3). Not on the stack: what a guest's thread has touched of that once
+ * stays with it for its life. Errors: -ENOMEM, what image_file_read() says. */
+int image_probe_new(const struct image_file *file, struct image_probe **ret, struct error *err);
+
 struct image_loader {
     unsigned takes; /* IMAGE_TAKES_... */
     bool kernel;    /* see struct image_kind */

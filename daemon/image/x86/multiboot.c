@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image/elf.h"
@@ -10,6 +11,7 @@
 #include "image/layout.h"
 #include "image/x86/e820.h"
 #include "kvm/x86/boot_registers.h"
+#include "util/cleanup.h"
 
 /* Sections are those of the Multiboot Specification 0.6.96. */
 
@@ -218,16 +220,14 @@ static int check_flags(const char *name, const struct found *found, size_t size,
 
 static int read_header(const struct image_file *file, struct found *ret, struct error *err)
 {
-    struct image_probe probe = { .file = file };
-    int r;
+    _cleanup_free_ struct image_probe *probe = NULL;
+    int r = image_probe_new(file, &probe, err);
 
-    probe.size = file->size < IMAGE_HEAD_SIZE ? (size_t)file->size : IMAGE_HEAD_SIZE;
-    r = image_file_read(file, 0, probe.head, probe.size, err);
     if (r < 0)
         return r;
-    if (!find_header(&probe, ret))
-        return refuse_header(&probe, ret, err);
-    return check_flags(file->name, ret, probe.size, err);
+    if (!find_header(probe, ret))
+        return refuse_header(probe, ret, err);
+    return check_flags(file->name, ret, probe->size, err);
 }
 
 /* A field of the header in a sentence. */
