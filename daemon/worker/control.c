@@ -159,7 +159,7 @@ static struct link_vm vm_head(enum link_type type, size_t size, const struct gue
 {
     return (struct link_vm){
         .head = { .type = type, .size = (uint32_t)size },
-        .id = guest->record.id,
+        .id = guest->id,
         .slot = guest->slot,
     };
 }
@@ -319,7 +319,7 @@ static struct guest *guest_of(struct control *control, const struct link_message
 
     link_message_read(message, &vm, sizeof(vm));
     guest = vm.slot < SLOTS_MAX ? control->guests[vm.slot] : NULL;
-    return guest && guest->record.id == vm.id && !atomic_load(&guest->gone) ? guest : NULL;
+    return guest && guest->id == vm.id && !atomic_load(&guest->gone) ? guest : NULL;
 }
 
 static void on_end(struct control *control, struct link_message *message)
@@ -364,7 +364,7 @@ static void on_input(struct control *control, struct link_message *message)
     if (!guest)
         return;
     if (input_queue_map(fd, &queue) < 0) {
-        log_vm_line(LOG_LEVEL_WARNING, guest->record.id, guest->record.name,
+        log_vm_line(LOG_LEVEL_WARNING, guest->id, guest->name,
                     "cannot map its input queue, going on without");
         return;
     }
@@ -502,7 +502,7 @@ static void look_at_guests(struct control *control, int64_t *next_ns)
         if (!guest)
             continue;
         if (guest_disown_if_due(guest, now_ns)) {
-            log_vm_line(LOG_LEVEL_WARNING, guest->record.id, guest->record.name,
+            log_vm_line(LOG_LEVEL_WARNING, guest->id, guest->name,
                         "its thread hangs in a file that it was to load, giving it up");
             send_stranded(control, guest);
         }

@@ -38,14 +38,10 @@ static int read_start(struct guest *guest, const struct link_message *message)
 
     guest->slot = start.vm.slot;
     guest->definition = start.definition;
-    guest->record.id = start.vm.id;
-    guest->record.owner = start.owner;
-    guest->record.created_ns = start.created_ns;
-    guest->record.cpus = start.definition.cpus;
-    guest->record.machine.memory_bytes = start.definition.memory_bytes;
-    snprintf(guest->record.name, sizeof(guest->record.name), "%s", start.name);
-    snprintf(guest->record.image, sizeof(guest->record.image), "%s", guest->texts.sources[0].name);
-    vm_machine_record_begin(&guest->record.machine, (enum image_format)start.definition.format);
+    guest->id = start.vm.id;
+    guest->owner = start.owner;
+    guest->created_ns = start.created_ns;
+    snprintf(guest->name, sizeof(guest->name), "%s", start.name);
     return 0;
 }
 
@@ -86,6 +82,22 @@ int guest_new(const struct guest_home *home, struct link_message *message, struc
         return r;
     *ret = TAKE_PTR(guest);
     return 0;
+}
+
+void guest_describe(const struct guest *guest, struct vm_record *ret)
+{
+    const struct definition *definition = &guest->definition;
+
+    *ret = (struct vm_record){
+        .id = guest->id,
+        .owner = guest->owner,
+        .created_ns = guest->created_ns,
+        .cpus = definition->cpus,
+        .machine.memory_bytes = definition->memory_bytes,
+    };
+    snprintf(ret->name, sizeof(ret->name), "%s", guest->name);
+    snprintf(ret->image, sizeof(ret->image), "%s", guest->texts.sources[0].name);
+    vm_machine_record_begin(&ret->machine, (enum image_format)definition->format);
 }
 
 void guest_free(struct guest *guest)
@@ -147,7 +159,7 @@ static void kick_all(struct guest *guest)
 static void ask_later(struct guest *guest, const struct request *request)
 {
     if (!guest->asks_again)
-        log_vm_line(LOG_LEVEL_WARNING, guest->record.id, guest->record.name,
+        log_vm_line(LOG_LEVEL_WARNING, guest->id, guest->name,
                     "no memory for a request to its thread, trying again");
     if (!guest->asks_again || guest->unasked.kind != REQUEST_END)
         guest->unasked = *request;

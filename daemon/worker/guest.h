@@ -42,7 +42,10 @@ struct guest_home {
 struct guest {
     const struct guest_home *home; /* [const] */
     unsigned slot;                 /* [const] */
-    struct vm_record record;       /* [const] as it is when the VM is started */
+    uint64_t id;                   /* [const] of the VM */
+    char name[VM_NAME_MAX + 8];    /* [const] likewise */
+    struct vm_peer owner;          /* [const] likewise */
+    int64_t created_ns;            /* [const] likewise */
     struct definition definition;  /* [const] */
     struct definition_texts texts; /* [const] into texts_block */
     char *texts_block;             /* [const] owned */
@@ -81,6 +84,9 @@ struct guest {
  * Control thread. Errors: -EBADMSG (the message makes no sense), -ENOMEM.
  */
 int guest_new(const struct guest_home *home, struct link_message *message, struct guest **ret);
+
+/* The record of its VM, as it is when that is started. Any thread. */
+void guest_describe(const struct guest *guest, struct vm_record *ret);
 
 /* Accepts NULL. Its thread is gone, or has never begun. Control thread. */
 void guest_free(struct guest *guest);

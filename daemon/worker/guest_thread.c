@@ -3,29 +3,32 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/schedule.h"
 #include "worker/guest.h"
 #include "worker/made.h"
 
-/* How it ended. */
-struct outcome {
-    int start_error; /* negative errno: the guest never ran */
-    char start_about[sizeof(((struct vm_record *)NULL)->start_about)];
+/* How long it ran, and how much of that it was paused. */
+struct span {
     uint64_t uptime_ns;
     uint64_t paused_ns;
-    struct guest_end end;
 };
 
 static int fill_file(struct guest *guest, struct error *err)
 {
+    _cleanup_free_ struct vm_record *record = malloc(sizeof(*record));
     struct vm_file *file;
-    int r =
-        vm_file_fill(guest->file_fd, &guest->record, guest->definition.ring_capacity, &file, err);
+    int r;
 
+    if (!record)
+        return error_set(err, -ENOMEM, "out of memory");
+    guest_describe(guest, record);
+    r = vm_file_fill(guest->file_fd, record, guest->definition.ring_capacity, &file, err);
     guest->file_fd = -1; /* the file's */
     if (r < 0)
         return r;
@@ -68,7 +71,7 @@ static void wake_control(const struct guest *guest)
         return;
 }
 
-static void run(struct made *made, struct outcome *ret)
+static void run(struct made *made, struct span *ret)
 {
     struct guest *guest = made->guest;
 
@@ -84,51 +87,74 @@ static void run(struct made *made, struct outcome *ret)
     schedule_hurry(gettid()); /* others may want what it locks in the kernel, taking it down */
     ret->paused_ns = made->machine.stood_ns;
     ret->uptime_ns = (uint64_t)(clock_monotonic_ns() - guest->started_mono_ns) - ret->paused_ns;
-    ret->end = made->machine.end;
-    if (ret->end.reason == GUEST_END_NONE) /* it had no end of its own: it was asked to */
-        guest_end_set(&ret->end, guest->asked_to_end.reason, 0, "%s", guest->asked_to_end.sentence);
+}
+
+/* made: NULL, for want of memory; r: what came of making it. */
+static void write_end(const struct guest *guest, const struct made *made, int r,
+                      const struct error *err, struct vm_record *record)
+{
+    const struct request_end *asked = &guest->asked_to_end;
+
+    if (r == 0 && made->machine.end.reason != GUEST_END_NONE) {
+        record->end = made->machine.end;
+    } else if (r == 0 || atomic_load(&guest->end)) { /* before it had its files, or later */
+        guest_end_set(&record->end, asked->reason, 0, "%s", asked->sentence);
+    } else {
+        record->start_error = r;
+        if (err->about)
+            snprintf(record->start_about, sizeof(record->start_about), "%s", err->about);
+        guest_end_set(&record->end, GUEST_END_ERROR, 0, "%s", err->text);
+    }
 }
 
 /* What the daemon is to know, this one or the next. [lock] held. */
-static void write_outcome(struct made *made, const struct outcome *outcome)
+static void write_outcome(const struct guest *guest, const struct made *made, int r,
+                          const struct error *err, const struct span *span)
 {
-    struct guest *guest = made->guest;
     struct vm_record *record = guest->file->record;
-    bool failed = outcome->end.reason == GUEST_END_ERROR;
+    enum guest_end_reason reason;
 
     record->ended_ns = clock_realtime_ns();
-    record->uptime_ns = outcome->uptime_ns;
-    record->paused_ns = outcome->paused_ns;
-    record->machine = made->described;
-    record->end = outcome->end;
-    record->start_error = outcome->start_error;
-    memcpy(record->start_about, outcome->start_about, sizeof(record->start_about));
-    if (outcome->end.reason == GUEST_END_STOPPED || outcome->end.reason == GUEST_END_KILLED)
+    record->uptime_ns = span->uptime_ns;
+    record->paused_ns = span->paused_ns;
+    if (made)
+        record->machine = made->described;
+    write_end(guest, made, r, err, record);
+    reason = record->end.reason;
+    if (reason == GUEST_END_STOPPED || reason == GUEST_END_KILLED)
         record->stopped_by = guest->asked_to_end.by;
-    atomic_store(guest->file->state, (uint32_t)(failed ? VM_FAILED : VM_EXITED));
+    atomic_store(guest->file->state, (uint32_t)(reason == GUEST_END_ERROR ? VM_FAILED : VM_EXITED));
 }
 
-static void conclude(struct made *made, const struct outcome *outcome)
+static void conclude(struct guest *guest, const struct made *made, int r, const struct error *err,
+                     const struct span *span)
 {
-    struct guest *guest = made->guest;
     bool disowned;
 
     pthread_mutex_lock(&guest->lock);
     disowned = guest->disowned;
     if (!disowned)
-        write_outcome(made, outcome);
+        write_outcome(guest, made, r, err, span);
     guest->phase = LINK_PHASE_ENDED;
     pthread_mutex_unlock(&guest->lock);
     if (!disowned)
         guest_tell(guest, SLOT_ENDED);
 }
 
-static void fail(struct outcome *outcome, int code, const struct error *err)
+/* Not on the stack: pages of that are not had again. */
+static void make_and_run(struct guest *guest)
 {
-    outcome->start_error = code;
-    if (err->about)
-        snprintf(outcome->start_about, sizeof(outcome->start_about), "%s", err->about);
-    guest_end_set(&outcome->end, GUEST_END_ERROR, 0, "%s", err->text);
+    _cleanup_free_ struct made *made = malloc(sizeof(*made));
+    struct span span = { 0 };
+    struct error err = { 0 };
+    int r = made ? made_make(made, guest, &err) : error_set(&err, -ENOMEM, "out of memory");
+
+    if (r == 0)
+        run(made, &span);
+    conclude(guest, made, r, &err, &span);
+    /* nobody waits for this any more: readers have all there is, and the daemon was told */
+    if (made)
+        made_take_down(made);
 }
 
 static void let_go(struct guest *guest)
@@ -137,47 +163,38 @@ static void let_go(struct guest *guest)
 }
 
 /* There is no file to tell of it: a message does, and that the slot is free. */
-static void refuse(struct guest *guest, const struct outcome *outcome)
+static void refuse(struct guest *guest, int code, const char *text)
 {
     const struct guest_home *home = guest->home;
     struct link_refused refused = {
-        .vm = { .head = LINK_HEAD(LINK_REFUSED, refused),
-                .id = guest->record.id,
-                .slot = guest->slot },
-        .code = outcome->start_error,
+        .vm = { .head = LINK_HEAD(LINK_REFUSED, refused), .id = guest->id, .slot = guest->slot },
+        .code = code,
     };
 
-    snprintf(refused.text, sizeof(refused.text), "%s", outcome->end.message);
+    snprintf(refused.text, sizeof(refused.text), "%s", text);
     home->gone(home->context, guest, &refused);
+}
+
+/* Whether it has its VM's file; false: it is gone. */
+static bool get_file(struct guest *guest)
+{
+    struct error err = { 0 };
+    int r = fill_file(guest, &err);
+
+    if (r == 0)
+        return true;
+    if (guest_is_disowned(guest))
+        let_go(guest);
+    else
+        refuse(guest, r, err.text);
+    return false;
 }
 
 void guest_thread_run(struct guest *guest)
 {
-    struct outcome outcome = { 0 };
-    struct error err = { 0 };
-    struct made made;
-    int r = fill_file(guest, &err);
-
-    if (r < 0 && guest_is_disowned(guest)) {
-        let_go(guest);
+    if (!get_file(guest))
         return;
-    }
-    if (r < 0) {
-        fail(&outcome, r, &err);
-        refuse(guest, &outcome);
-        return;
-    }
-    r = made_make(&made, guest, &err);
-    if (r == 0)
-        run(&made, &outcome);
-    else if (atomic_load(&guest->end)) /* it was to end before it had its files */
-        guest_end_set(&outcome.end, guest->asked_to_end.reason, 0, "%s",
-                      guest->asked_to_end.sentence);
-    else
-        fail(&outcome, r, &err);
-    conclude(&made, &outcome);
-    /* nobody waits for this any more: readers have all there is, and the daemon was told */
-    made_take_down(&made);
+    make_and_run(guest);
     vm_file_seal(guest->file);
     let_go(guest);
 }

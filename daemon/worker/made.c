@@ -192,8 +192,8 @@ static int make_board(struct made *made, const struct board_config *wanted, stru
     config.console = &made->console;
     config.post = guest->file->post;
     config.ring_note = guest->file->ring_note;
-    config.vm_id = guest->record.id;
-    config.vm_name = guest->record.name;
+    config.vm_id = guest->id;
+    config.vm_name = guest->name;
     made->console = (struct console){
         .write = append_output,
         .read = take_input,
@@ -256,7 +256,7 @@ int made_make(struct made *made, struct guest *guest, struct error *err)
     struct sources *sources;
     int r;
 
-    *made = (struct made){ .guest = guest, .described = guest->record.machine };
+    *made = (struct made){ .guest = guest, .described = guest->file->record->machine };
     r = sources_receive(guest, &sources, err);
     if (r < 0)
         return r;

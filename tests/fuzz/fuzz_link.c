@@ -241,7 +241,7 @@ static void read_start(const uint8_t *data, size_t size)
         const struct definition *definition = &guest->definition;
 
         REQUIRE(guest->slot < SLOTS_MAX && definition_check(definition) == 0);
-        REQUIRE(strlen(guest->texts.append) <= size && strlen(guest->record.name) < 72);
+        REQUIRE(strlen(guest->texts.append) <= size && strlen(guest->name) < sizeof(guest->name));
         for (size_t i = 0; i < definition_source_count(definition); i++)
             REQUIRE(strlen(guest->texts.sources[i].name) +
                         strlen(guest->texts.sources[i].arguments) <=

@@ -57,6 +57,7 @@ static struct link_start *start_of(struct link_message *of)
 static void guest_is_what_the_message_says(void **state)
 {
     struct definition definition = start_definition();
+    struct vm_record record;
     struct guest *guest;
 
     (void)state;
@@ -66,13 +67,14 @@ static void guest_is_what_the_message_says(void **state)
     definition.cpus = 4;
     guest = make(&definition);
     assert_int_equal(guest->slot, 3);
-    assert_int_equal(guest->record.id, 7);
-    assert_string_equal(guest->record.name, "lab");
-    assert_string_equal(guest->record.image, "source 0");
-    assert_string_equal(guest->record.machine.format, "elf");
-    assert_string_equal(guest->record.machine.mode, "auto");
-    assert_int_equal(guest->record.owner.pid, 4711);
-    assert_int_equal(guest->record.cpus, 4);
+    guest_describe(guest, &record);
+    assert_int_equal(record.id, 7);
+    assert_string_equal(record.name, "lab");
+    assert_string_equal(record.image, "source 0");
+    assert_string_equal(record.machine.format, "elf");
+    assert_string_equal(record.machine.mode, "auto");
+    assert_int_equal(record.owner.pid, 4711);
+    assert_int_equal(record.cpus, 4);
     assert_string_equal(guest->texts.append, "a command line");
     assert_string_equal(guest->texts.sources[2].name, "source 2");
     assert_string_equal(guest->texts.sources[2].arguments, "arguments 2");
