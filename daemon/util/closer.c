@@ -4,15 +4,20 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "util/clock.h"
 
 enum {
     THREADS_MAX = 8,
     FULL = 256, /* descriptors that wait */
     STACK_SIZE = 64 * 1024,
-    IDLE_SECONDS = 1,
+    IDLE_LOOKS = 50, /* for a second */
+    BATCH = 32,      /* so many are worth being woken for */
 };
+
+/* How often an idle thread looks. */
+#define LOOK_NS (20 * CLOCK_NS_PER_MS)
 
 struct closer {
     pthread_mutex_t lock;
@@ -37,15 +42,15 @@ static void destroy(struct closer *closer)
 
 static void *closer_main(void *argument);
 
-/* [lock] held. Sees that there is a thread for what waits. If none can be made, it waits for the
- * next that is closed. */
+/* [lock] held. Sees that there is a thread for what waits: one that is idle looks before long. If
+ * none can be made, it waits for the next that is closed. */
 static void provide_thread(struct closer *closer)
 {
     sigset_t all, old;
     pthread_t thread;
 
     if (closer->count == 0 || closer->closing < closer->threads || closer->threads == THREADS_MAX) {
-        if (closer->idle > 0)
+        if (closer->idle > 0 && closer->count >= BATCH)
             pthread_cond_signal(&closer->added);
         return;
     }
@@ -59,14 +64,16 @@ static void provide_thread(struct closer *closer)
 /* [lock] held. Whether there is something to close, after a while if need be. */
 static bool wait_for_more(struct closer *closer)
 {
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
     closer->idle++;
-    while (closer->count == 0 && !closer->freed &&
-           pthread_cond_timedwait(&closer->added, &closer->lock, &until) == 0)
-        ;
+    for (int i = 0; i < IDLE_LOOKS && closer->count == 0 && !closer->freed; i++) {
+        int64_t until_ns = clock_monotonic_ns() + LOOK_NS;
+        struct timespec until = {
+            .tv_sec = until_ns / CLOCK_NS_PER_SEC,
+            .tv_nsec = until_ns % CLOCK_NS_PER_SEC,
+        };
+
+        pthread_cond_timedwait(&closer->added, &closer->lock, &until);
+    }
     closer->idle--;
     return closer->count > 0;
 }

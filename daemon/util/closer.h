@@ -4,8 +4,8 @@
  * close(2) may wait for the client itself, for as long as it likes: a file on a FUSE mount for the
  * program that serves it (fuse_flush(), Documentation/filesystems/fuse.rst), a socket for its peer
  * (SO_LINGER, socket(7)). So another thread is started where all there are may be held up, up to
- * a limit; what comes beyond stays open until one goes on. A thread with nothing to do waits for a
- * second, so that who closes many does not start one for each.
+ * a limit; what comes beyond stays open until one goes on. A thread with nothing to do stays for a
+ * second, and looks every 20 ms: who closes many neither starts nor wakes one for each.
  */
 #pragma once
 
