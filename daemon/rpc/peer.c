@@ -225,7 +225,7 @@ static void on_forget(void *context, struct delivery *delivery, uint64_t until)
 {
     const struct peer *peer = context;
 
-    delivery_forget(delivery, peer->number, until);
+    delivery_forget(delivery, until);
 }
 
 static void on_ignore(void *context, struct delivery *delivery)
@@ -240,7 +240,7 @@ int peer_supply(struct peer *peer, uint32_t source, int supply_fd, struct error 
 
     if (!delivery)
         return error_set(err, -EINVAL, "no descriptor came with the line");
-    return delivery_supply(delivery, peer->number, source, supply_fd, err);
+    return delivery_supply(delivery, source, supply_fd, err);
 }
 
 /* Streams go on. */

@@ -35,6 +35,10 @@ struct delivery {
     struct worker *receiver; /* NULL: it is gone */
     bool pending;            /* it has not said yet that it took it */
     bool held;               /* somebody may want of it yet */
+    uint32_t count;          /* descriptors that it took */
+    uint32_t supplied;       /* of them, those that were passed on */
+    uint64_t client;
+    uint64_t until; /* where nobody wants more of it: of the client's bytes */
     delivery_fn done;
     void *context;
 };
@@ -181,10 +185,24 @@ static void on_silent(void *context, struct worker *worker)
     pool->owner.silent(pool->owner.context, worker);
 }
 
+/* Has closed what nobody asked for, if it took more than was passed on. */
+static void forget(struct delivery *delivery)
+{
+    const struct link_forget forget = {
+        .head = LINK_HEAD(LINK_FORGET, forget),
+        .client = delivery->client,
+        .until = delivery->until,
+    };
+
+    if (delivery->receiver && delivery->count > delivery->supplied)
+        (void)worker_send(delivery->receiver, &forget, sizeof(forget), NULL, 0);
+}
+
 static void free_if_over(struct delivery *delivery)
 {
     if (delivery->pending || delivery->held)
         return;
+    forget(delivery);
     list_remove(&delivery->link);
     free(delivery);
 }
@@ -208,6 +226,7 @@ static void on_received(void *context, struct worker *worker, const struct link_
         struct delivery *delivery = LIST_ENTRY(link, struct delivery, link);
 
         if (delivery->pending) {
+            delivery->count = received->count;
             finish_delivery(delivery, received->failed != 0);
             return;
         }
@@ -700,6 +719,7 @@ int worker_pool_receive(struct worker_pool *pool, uint32_t uid, uint64_t client,
         .receiver = receiver,
         .pending = true,
         .held = true,
+        .client = client,
         .done = done,
         .context = context,
     };
@@ -721,32 +741,25 @@ static int supply(struct worker *receiver, struct link_supply *supply, size_t si
     return r < 0 ? error_set(err, -EAGAIN, "cannot pass a file on: %s", strerror(-r)) : 0;
 }
 
-int delivery_supply(struct delivery *delivery, uint64_t client, uint32_t source, int supply_fd,
-                    struct error *err)
+int delivery_supply(struct delivery *delivery, uint32_t source, int supply_fd, struct error *err)
 {
     struct link_supply wanted = {
-        .client = client,
+        .client = delivery->client,
         .kind = LINK_SUPPLY_CLIENT,
         .source = source,
     };
 
     if (!delivery->receiver)
         return error_set(err, -EAGAIN, "what received the descriptor is gone: send it again");
+    delivery->supplied++;
     return supply(delivery->receiver, &wanted, offsetof(struct link_supply, directory), supply_fd,
                   err);
 }
 
-void delivery_forget(struct delivery *delivery, uint64_t client, uint64_t until)
+void delivery_forget(struct delivery *delivery, uint64_t until)
 {
-    const struct link_forget forget = {
-        .head = LINK_HEAD(LINK_FORGET, forget),
-        .client = client,
-        .until = until,
-    };
-
-    if (delivery->receiver)
-        (void)worker_send(delivery->receiver, &forget, sizeof(forget), NULL, 0);
     delivery->held = false;
+    delivery->until = until;
     free_if_over(delivery);
 }
 

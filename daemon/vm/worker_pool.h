@@ -105,11 +105,12 @@ int worker_pool_receive(struct worker_pool *pool, uint32_t uid, uint64_t client,
 
 /* Has its receiver send the next descriptor of the client, as a VM's source, by supply_fd. Errors:
  * -EAGAIN (the receiver is gone). */
-int delivery_supply(struct delivery *delivery, uint64_t client, uint32_t source, int supply_fd,
-                    struct error *err);
+int delivery_supply(struct delivery *delivery, uint32_t source, int supply_fd, struct error *err);
 
-/* Has its receiver close what of it nobody asked for. It is gone after this, and after `done`. */
-void delivery_forget(struct delivery *delivery, uint64_t client, uint64_t until);
+/* Has its receiver close what of it nobody asked for, and of what the client sent before. It is
+ * gone after this, and after `done`: until then, nothing more of the client is to be read, or what
+ * it is to be forgotten would be taken for what comes next. */
+void delivery_forget(struct delivery *delivery, uint64_t until);
 
 /* `done`, which has not been called yet, is not to be called any more. */
 void delivery_ignore(struct delivery *delivery);

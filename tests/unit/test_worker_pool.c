@@ -472,7 +472,7 @@ static void descriptor_of_a_client_comes_to_who_makes_the_vm(void **state)
     assert_int_equal(count_workers(WORKER_RECEIVES), 1);
     assert_int_equal(recv(ours, data, sizeof(data), MSG_DONTWAIT), -1); /* it took the bytes */
 
-    assert_int_equal(delivery_supply(delivery, 7, 3, supply[0], &err), 0);
+    assert_int_equal(delivery_supply(delivery, 3, supply[0], &err), 0);
     take_source(supply[1], &source, &fd);
     assert_int_equal(source.head.type, LINK_SOURCE);
     assert_int_equal(source.source, 3);
@@ -482,15 +482,55 @@ static void descriptor_of_a_client_comes_to_who_makes_the_vm(void **state)
     close(fd);
 
     /* it was the only one */
-    assert_int_equal(delivery_supply(delivery, 7, 4, supply[0], &err), 0);
+    assert_int_equal(delivery_supply(delivery, 4, supply[0], &err), 0);
     take_source(supply[1], &source, &fd);
     assert_int_equal(source.error, -EINVAL);
     assert_int_equal(fd, -1);
-    delivery_forget(delivery, 7, 10);
+    delivery_forget(delivery, 10);
     close(supply[0]);
     close(supply[1]);
     close(client);
     close(ours);
+}
+
+/* Neither when it is forgotten before it was taken nor after. */
+static void descriptor_that_nobody_asked_for_is_not_the_next_ones(void **state)
+{
+    static const char *const contents[] = { "none", "nor1", "this" };
+    struct delivery *delivery = NULL;
+    struct link_source source;
+    int supply[2], fd;
+    struct error err;
+    char data[4];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, supply), 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct receipt receipt = { .done = false };
+        int client, image = memfd_of(contents[i], 4), ours = make_client(image, 10, &client);
+        uint64_t until = 10 * (i + 1);
+
+        assert_int_equal(worker_pool_receive(pool(), UID, 7, ours, 10, until, on_received, &receipt,
+                                             &delivery, &err),
+                         0);
+        if (i == 0)
+            delivery_forget(delivery, until);
+        while (!receipt.done)
+            registry_world_turn(&world);
+        if (i == 1)
+            delivery_forget(delivery, until);
+        close(image);
+        close(client);
+        close(ours);
+    }
+    assert_int_equal(delivery_supply(delivery, 0, supply[0], &err), 0);
+    take_source(supply[1], &source, &fd);
+    assert_int_equal(pread(fd, data, sizeof(data), 0), 4);
+    assert_memory_equal(data, "this", 4);
+    delivery_forget(delivery, 30);
+    close(fd);
+    close(supply[0]);
+    close(supply[1]);
 }
 
 static void client_that_is_gone_fails_to_be_received(void **state)
@@ -509,7 +549,7 @@ static void client_that_is_gone_fails_to_be_received(void **state)
     while (!receipt.done)
         registry_world_turn(&world);
     assert_true(receipt.failed);
-    delivery_forget(delivery, 7, 10);
+    delivery_forget(delivery, 10);
     close(ends[0]);
 }
 
@@ -544,9 +584,9 @@ static void delivery_of_a_receiver_that_dies_fails(void **state)
     while (!receipt.done)
         registry_world_turn(&world);
     assert_true(receipt.failed);
-    assert_int_equal(delivery_supply(delivery, 7, 0, ends[1], &err), -EAGAIN);
+    assert_int_equal(delivery_supply(delivery, 0, ends[1], &err), -EAGAIN);
     assert_string_equal(err.text, "what received the descriptor is gone: send it again");
-    delivery_forget(delivery, 7, 10);
+    delivery_forget(delivery, 10);
     close(ends[0]);
     close(ends[1]);
 }
@@ -564,7 +604,7 @@ static void delivery_that_is_ignored_tells_nobody(void **state)
         worker_pool_receive(pool(), UID, 7, ours, 10, 10, on_received, &receipt, &delivery, &err),
         0);
     delivery_ignore(delivery);
-    delivery_forget(delivery, 7, 10);
+    delivery_forget(delivery, 10);
     while (!list_is_empty(&receiver()->deliveries))
         registry_world_turn(&world);
     assert_false(receipt.done);
@@ -601,9 +641,9 @@ static void user_whose_receivers_hang_gets_no_more_than_so_many(void **state)
                         "processes of it: as many as one user may have");
     assert_int_equal(
         worker_pool_receive(pool(), OTHER_UID, 8, ends[0], 10, 10, NULL, NULL, &other, &err), 0);
-    delivery_forget(other, 8, 10);
+    delivery_forget(other, 10);
     for (size_t i = 0; i < 4; i++)
-        delivery_forget(deliveries[i], 7, 10);
+        delivery_forget(deliveries[i], 10);
     LIST_FOR_EACH(worker_pool_workers(pool()), link)
         worker_kill(LIST_ENTRY(link, struct worker, link));
     while (count_workers(WORKER_RECEIVES) > 0)
@@ -634,6 +674,7 @@ int main(int argc, char **argv)
         scripted_test(worker_that_answers_again_is_not_silent_any_more),
         scripted_test(worker_of_which_nothing_was_asked_is_not_silent),
         real_test(descriptor_of_a_client_comes_to_who_makes_the_vm),
+        real_test(descriptor_that_nobody_asked_for_is_not_the_next_ones),
         real_test(client_that_is_gone_fails_to_be_received),
         real_test(delivery_of_a_receiver_that_dies_fails),
         real_test(delivery_that_is_ignored_tells_nobody),
