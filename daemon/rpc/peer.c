@@ -223,8 +223,7 @@ static int on_receive(void *context, int fd, uint64_t length, uint64_t until, st
 
 static void on_forget(void *context, struct delivery *delivery, uint64_t until)
 {
-    const struct peer *peer = context;
-
+    (void)context;
     delivery_forget(delivery, until);
 }
 
