@@ -17,7 +17,7 @@ struct work_queue {
     struct work_item **last; /* [lock] where the next item is hooked in */
     bool ending;             /* [lock] */
     struct work_item *done;  /* [lock] a stack: the last that was done is the first */
-    int done_fd;             /* [const] */
+    int done_fd;             /* [lock] readable while there are such */
 };
 
 /* The next item, waiting for it; NULL once the queue is ending and nothing is left. */
@@ -41,13 +41,30 @@ static struct work_item *next_item(struct work_queue *queue)
 static void hand_back(struct work_queue *queue, struct work_item *item)
 {
     const uint64_t one = 1;
+    ssize_t n;
 
     pthread_mutex_lock(&queue->lock);
     item->next = queue->done;
     queue->done = item;
+    n = write(queue->done_fd, &one, sizeof(one));
+    (void)n; /* a full counter is readable, too */
     pthread_mutex_unlock(&queue->lock);
-    if (write(queue->done_fd, &one, sizeof(one)) < 0)
-        return; /* a full counter is readable, too */
+}
+
+/* All that are done; NULL: none. */
+static struct work_item *take_done(struct work_queue *queue)
+{
+    struct work_item *stack;
+    uint64_t count;
+    ssize_t n;
+
+    pthread_mutex_lock(&queue->lock);
+    stack = queue->done;
+    queue->done = NULL;
+    n = read(queue->done_fd, &count, sizeof(count));
+    (void)n; /* EAGAIN: another turn took them */
+    pthread_mutex_unlock(&queue->lock);
+    return stack;
 }
 
 static void *work_queue_main(void *argument)
@@ -72,15 +89,8 @@ int work_queue_fd(const struct work_queue *queue)
 
 void work_queue_finish(struct work_queue *queue)
 {
-    struct work_item *stack, *items = NULL;
-    uint64_t count;
+    struct work_item *stack = take_done(queue), *items = NULL;
 
-    if (read(queue->done_fd, &count, sizeof(count)) < 0)
-        return; /* EAGAIN: another turn took them */
-    pthread_mutex_lock(&queue->lock);
-    stack = queue->done;
-    queue->done = NULL;
-    pthread_mutex_unlock(&queue->lock);
     while (stack) { /* turned round: in the order in which they were done */
         struct work_item *next = stack->next;
 
