@@ -169,7 +169,8 @@ def test_fifty_vms_outlive_fifty_restarts_and_fifty_deaths(
         assert stable(now) == stable(before), f"after {number + 1} daemons"
         with capsys.disabled():
             printed = sum(each["output"]["next"] for each in now.values())
-            print(f"daemon {number + 1}, {time.monotonic() - began:.0f} s: {printed} bytes printed")
+            told = f"daemon {number + 1}, {time.monotonic() - began:.0f} s: {printed} bytes printed"
+            print(told, flush=True)
 
     settle()
     after = vms_of("alice")
