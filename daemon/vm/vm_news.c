@@ -113,14 +113,18 @@ static void handle_ended(struct vm *vm)
         return;
     end_with(vm, VM_FAILED, GUEST_END_ERROR,
              "it has ended, but what its worker wrote of that makes no sense");
-    vm_write_end(vm);
+    if (vm->file) /* or it could not be read, and the next daemon may be able to */
+        vm_write_end(vm);
 }
 
 void vm_write_end(struct vm *vm)
 {
-    int fd = vm->owner->open_file(vm->owner->context, vm);
-    int r = fd < 0 ? fd : vm_file_write_end(fd, &vm->record, vm->state);
+    int fd, r;
 
+    if (vm->removed) /* there is no next daemon that could ask for it */
+        return;
+    fd = vm->owner->open_file(vm->owner->context, vm);
+    r = fd < 0 ? fd : vm_file_write_end(fd, &vm->record, vm->state);
     if (fd >= 0)
         close(fd);
     if (r < 0 && r != -EBADMSG) /* a file that was never filled has no place for it */
