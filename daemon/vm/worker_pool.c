@@ -36,7 +36,7 @@ struct delivery {
     bool pending;            /* it has not said yet that it took it */
     bool held;               /* somebody may want of it yet */
     uint32_t count;          /* descriptors that it took */
-    uint32_t supplied;       /* of them, those that were passed on */
+    uint32_t supplied;       /* those that it was asked to pass on, of it or of what came later */
     uint64_t client;
     uint64_t until; /* where nobody wants more of it: of the client's bytes */
     delivery_fn done;
@@ -748,12 +748,15 @@ int delivery_supply(struct delivery *delivery, uint32_t source, int supply_fd, s
         .kind = LINK_SUPPLY_CLIENT,
         .source = source,
     };
+    int r;
 
     if (!delivery->receiver)
         return error_set(err, -EAGAIN, "what received the descriptor is gone: send it again");
-    delivery->supplied++;
-    return supply(delivery->receiver, &wanted, offsetof(struct link_supply, directory), supply_fd,
-                  err);
+    r = supply(delivery->receiver, &wanted, offsetof(struct link_supply, directory), supply_fd,
+               err);
+    if (r == 0)
+        delivery->supplied++;
+    return r;
 }
 
 void delivery_forget(struct delivery *delivery, uint64_t until)
