@@ -163,11 +163,12 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static void free_outgoing(struct outgoing *outgoing)
+/* A client's socket may hold what the client sent by it. */
+static void free_outgoing(const struct worker *worker, struct outgoing *outgoing)
 {
     list_remove(&outgoing->link);
     for (size_t i = 0; i < outgoing->fd_count; i++)
-        close(outgoing->fds[i]);
+        closer_close(worker->owner->closer, outgoing->fds[i]);
     free(outgoing);
 }
 
@@ -183,7 +184,7 @@ void worker_free(struct worker *worker)
         free_event(&io->died);
         free_event(&io->look);
         while (!list_is_empty(&io->outgoing))
-            free_outgoing(LIST_ENTRY(io->outgoing.next, struct outgoing, link));
+            free_outgoing(worker, LIST_ENTRY(io->outgoing.next, struct outgoing, link));
         /* what was sent and not read may hold what a worker should not have sent */
         if (io->fd >= 0)
             closer_close(worker->owner->closer, TAKE_FD(io->fd));
@@ -438,7 +439,7 @@ static int keep_outgoing(struct worker *worker, const void *message, size_t size
         int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
 
         if (copy < 0) {
-            free_outgoing(outgoing);
+            free_outgoing(worker, outgoing);
             return -errno;
         }
         outgoing->fds[outgoing->fd_count++] = copy;
@@ -489,10 +490,15 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     while (!list_is_empty(&io->outgoing)) {
         struct outgoing *outgoing = LIST_ENTRY(io->outgoing.next, struct outgoing, link);
 
-        if (link_send(fd, outgoing->bytes, outgoing->size, outgoing->fds, outgoing->fd_count) ==
-            -EAGAIN)
+        int r = link_send(fd, outgoing->bytes, outgoing->size, outgoing->fds, outgoing->fd_count);
+
+        if (r == -EAGAIN)
             return;
-        free_outgoing(outgoing);
+        if (r < 0 && r != -EPIPE) { /* out of memory, or of descriptors under way */
+            event_del(io->writable);
+            return; /* on_look() comes back to it */
+        }
+        free_outgoing(worker, outgoing);
         io->waiting--;
     }
     event_del(io->writable);
@@ -524,6 +530,11 @@ bool worker_is_silent(const struct worker *worker)
 bool worker_is_done(const struct worker *worker)
 {
     return atomic_load(&worker->page->heard) == worker->io->sent;
+}
+
+bool worker_is_owed(const struct worker *worker)
+{
+    return !list_is_empty(&worker->io->outgoing);
 }
 
 bool worker_is_leaving(const struct worker *worker)
@@ -592,6 +603,8 @@ static void on_look(evutil_socket_t fd, short what, void *context)
         end_grace(worker);
         return;
     }
+    if (has_greeted(worker) && worker_is_owed(worker))
+        want_writable(worker);
     heard = atomic_load(&worker->page->heard);
     if (heard != io->heard || heard == io->sent)
         io->heard_mono_ns = now_ns;
@@ -655,7 +668,7 @@ static void on_greeting(struct worker *worker)
     for (size_t i = 0; i < greeting->capability_count; i++)
         end_text(greeting->capabilities[i].name, LINK_KVM_NAME_SIZE);
     worker->io->reports_left = greeting->vm_count;
-    if (!list_is_empty(&worker->io->outgoing))
+    if (worker_is_owed(worker))
         want_writable(worker);
     owner->greeted(owner->context, worker);
     if (worker->io->reports_left == 0)

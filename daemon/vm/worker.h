@@ -141,6 +141,9 @@ bool worker_is_silent(const struct worker *worker);
 /* Whether it has dealt with all that it was sent. */
 bool worker_is_done(const struct worker *worker);
 
+/* Whether there are messages that it has not been sent yet: it has not greeted, or has no room. */
+bool worker_is_owed(const struct worker *worker);
+
 /* Whether nothing more can be asked of it: its link is broken, or it is being killed. */
 bool worker_is_leaving(const struct worker *worker);
 

@@ -230,8 +230,10 @@ static void nothing_is_asked_of_a_worker_that_has_not_greeted(void **state)
     }
     turn(fixture);
     assert_int_equal(link_receive(fixture->link_fd, &message), -EAGAIN);
+    assert_true(worker_is_owed(fixture->worker));
     greet(fixture, 0);
     turn(fixture);
+    assert_false(worker_is_owed(fixture->worker));
     for (uint32_t level = 0; level < 3; level++) {
         struct link_log_level asked;
 
