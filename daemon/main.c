@@ -25,6 +25,7 @@
 #include "util/work_queue.h"
 #include "vm/registry.h"
 #include "vm/worker_binary.h"
+#include "vm/worker_pool.h"
 
 /* SIGTERM to exit: what is not down by then is left to the kernel. */
 static const struct timeval shutdown_limit = { .tv_sec = 4 };
@@ -248,13 +249,20 @@ static enum subscription_reason end_reason(const struct daemon *daemon)
     return daemon->keep ? SUBSCRIPTION_RESTARTING : SUBSCRIPTION_STOPPING;
 }
 
+/* VMs end; or, left to the next daemon, they are in the hands of their workers. */
+static bool vms_are_settled(const struct daemon *daemon)
+{
+    if (daemon->keep)
+        return worker_pool_has_sent_all(registry_workers(daemon->registry));
+    return registry_counts(daemon->registry).held == 0;
+}
+
 static void on_shutdown_poll(evutil_socket_t fd, short what, void *context)
 {
     struct daemon *daemon = context;
 
     (void)fd, (void)what;
-    if ((!daemon->keep && registry_counts(daemon->registry).held > 0) ||
-        !rpc_server_is_drained(&daemon->server, !daemon->keep))
+    if (!vms_are_settled(daemon) || !rpc_server_is_drained(&daemon->server, !daemon->keep))
         return;
     /* Told last, so that a stream with an end of its own has come to that. */
     if (!rpc_server_end_subscriptions(&daemon->server, end_reason(daemon)))

@@ -329,7 +329,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
         struct worker *worker = LIST_ENTRY(link, struct worker, link);
 
         if (worker->role == WORKER_SPARE || worker->vm_count > 0 ||
-            !list_is_empty(&worker->deliveries))
+            !list_is_empty(&worker->deliveries) || worker_is_owed(worker))
             continue;
         if (worker->idle || worker->tainted)
             let_go(pool, worker);
@@ -639,6 +639,14 @@ static void send_log_level(struct worker *worker)
     };
 
     (void)worker_send(worker, &level, sizeof(level), NULL, 0);
+}
+
+bool worker_pool_has_sent_all(const struct worker_pool *pool)
+{
+    LIST_FOR_EACH(&pool->workers, link)
+        if (worker_is_owed(LIST_ENTRY(link, struct worker, link)))
+            return false;
+    return true;
 }
 
 void worker_pool_probe(const struct worker_pool *pool)

@@ -80,6 +80,10 @@ const struct list *worker_pool_workers(const struct worker_pool *pool);
 /* What the first worker that we started said of KVM; NULL: none has greeted yet. */
 const struct link_worker_greeting *worker_pool_greeting(const struct worker_pool *pool);
 
+/* Whether each worker has been sent all that it is to do: a later daemon finds that in its hands.
+ */
+bool worker_pool_has_sent_all(const struct worker_pool *pool);
+
 /* Sends each worker something to deal with: one that does not is a silent one 5 s later, even if
  * nobody wants anything of it. */
 void worker_pool_probe(const struct worker_pool *pool);
