@@ -26,9 +26,9 @@ int slot_page_new(struct slot_page **ret, int *ret_fd)
     return 0;
 }
 
-/* In one step for all threads, if it takes the place of what is at that address. By its number: what
- * mmap(3) does is a write by this thread to ThreadSanitizer, beside those of the threads of guests.
- * syscall(2) takes longs, and an int on the stack leaves half of one to chance. */
+/* In one step for all threads, if it takes the place of what is at that address. By its number:
+ * what mmap(3) does is a write by this thread to ThreadSanitizer, beside those of the threads of
+ * guests. syscall(2) takes longs, and an int on the stack leaves half of one to chance. */
 static void *map_at_once(void *address, size_t size, int fd)
 {
     long protection = PROT_READ | PROT_WRITE;
