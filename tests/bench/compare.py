@@ -27,6 +27,7 @@ ROUNDS = 7
 LIVES = 60
 MANY = int(os.environ.get("VMMD_BENCH_MANY", "4000"))
 FLOOD_MS = 1000
+SETTLE_S = 20  # the kernel takes down thousands of VMs long after they have ended
 IN_FLIGHT = 1000  # requests of one client: vmmd waits for it to read the answers of more
 
 HALT = base64.b64encode(b"\xf4").decode()
@@ -176,6 +177,7 @@ def main() -> None:
         if MANY:
             for side in sides:
                 eventually(lambda s=side: s.rpc.call("vm.list") == [], "quiet")
+                time.sleep(SETTLE_S)
                 many(side)
         report(sides)
 
