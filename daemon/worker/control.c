@@ -504,7 +504,10 @@ static void look_at_guests(struct control *control, int64_t *next_ns)
         if (guest_disown_if_due(guest, now_ns)) {
             log_vm_line(LOG_LEVEL_WARNING, guest->id, guest->name,
                         "its thread hangs in a file that it was to load, giving it up");
+            /* in this order: whoever waits for its end may start the next one at once, and that is
+             * not to be placed here */
             send_stranded(control, guest);
+            guest_tell(guest, SLOT_ENDED);
         }
         guest_tick(guest, now_ns, next_ns);
         forget_if_gone(control, slot);

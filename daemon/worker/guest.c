@@ -350,8 +350,6 @@ bool guest_disown_if_due(struct guest *guest, int64_t now_ns)
             write_ending_of_killed(guest);
     }
     pthread_mutex_unlock(&guest->lock);
-    if (disowned)
-        guest_tell(guest, SLOT_ENDED);
     return disowned;
 }
 

@@ -126,7 +126,7 @@ void guest_tick(struct guest *guest, int64_t now_ns, int64_t *next_ns);
 /*
  * Where it was killed, and its thread hangs in a file that somebody else serves, it ends all the
  * same: writes its ending in place of the thread, which will find out when it comes back. Returns
- * whether that was done now. Control thread.
+ * whether that was done now: it is to be told. Control thread.
  */
 bool guest_disown_if_due(struct guest *guest, int64_t now_ns);
 
