@@ -154,6 +154,13 @@ class Mix:
             self.follow(member)
         self.begin_runners()
 
+    def begin_counted(self) -> Census:
+        """Begins the runners once more, and returns what there was without them."""
+        before = self.settle()
+        print(f"before: {before}", flush=True)
+        self.begin_runners()
+        return before
+
     def begin_runners(self) -> None:
         users = [0, *OTHERS]
         for number in range(self.runner_count):

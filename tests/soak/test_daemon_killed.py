@@ -24,9 +24,7 @@ def test_daemon_is_killed(new_mix: Callable[..., Mix]) -> None:
         workers = {
             vm: worker["pid"] for worker in rpc.call("daemon.workers") for vm in worker["vms"]
         }
-    before = mix.settle()
-    print(f"before: {before}", flush=True)
-    mix.begin_runners()
+    before = mix.begin_counted()
     begin = time.monotonic()
     for number in range(ROUNDS):
         time.sleep(random.uniform(0, 0.3))

@@ -57,9 +57,7 @@ def test_worker_is_stopped(new_mix: Callable[..., Mix]) -> None:
     mix = new_mix()
     mix.place.workers_stop = True
     mix.begin()
-    before = mix.settle()
-    print(f"before: {before}", flush=True)
-    mix.begin_runners()
+    before = mix.begin_counted()
     with mix.connect() as rpc:
         deadline = Deadline(5)
         usual = latencies(rpc, lambda: deadline.passed)

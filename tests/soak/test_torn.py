@@ -46,9 +46,7 @@ def test_daemon_and_workers_are_killed(new_mix: Callable[..., Mix]) -> None:
     mix = new_mix(runners=3)
     mix.place.workers_die = True
     mix.begin()
-    before = mix.settle()
-    print(f"before: {before}", flush=True)
-    mix.begin_runners()
+    before = mix.begin_counted()
     lost = 0
     begin = time.monotonic()
     for number in range(TOGETHER):

@@ -41,9 +41,7 @@ def test_worker_is_killed(new_mix: Callable[..., Mix]) -> None:
     mix = new_mix()
     mix.place.workers_die = True
     mix.begin()
-    before = mix.settle()
-    print(f"before: {before}", flush=True)
-    mix.begin_runners()
+    before = mix.begin_counted()
     killed = {"runs": 0, "spare": 0, "receives": 0}
     lost = 0
     begin = time.monotonic()
