@@ -157,11 +157,7 @@ void vcpu_kick_wait(struct vcpu_kick *kick, uint64_t timeout_ns)
     if (timeout_ns == UINT64_MAX) {
         sem_wait(&kick->wake);
     } else {
-        uint64_t until_ns = (uint64_t)clock_monotonic_ns() + timeout_ns;
-        struct timespec until = {
-            .tv_sec = (time_t)(until_ns / 1000000000),
-            .tv_nsec = (long)(until_ns % 1000000000),
-        };
+        struct timespec until = clock_timespec((uint64_t)clock_monotonic_ns() + timeout_ns);
 
         sem_clockwait(&kick->wake, CLOCK_MONOTONIC, &until);
     }

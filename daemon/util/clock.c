@@ -26,6 +26,14 @@ int64_t clock_realtime_ns(void)
     return clock_ns(CLOCK_REALTIME);
 }
 
+struct timespec clock_timespec(uint64_t ns)
+{
+    return (struct timespec){
+        .tv_sec = (time_t)(ns / (uint64_t)CLOCK_NS_PER_SEC),
+        .tv_nsec = (long)(ns % (uint64_t)CLOCK_NS_PER_SEC),
+    };
+}
+
 const char *clock_format(int64_t realtime_ns, char text[static CLOCK_TEXT_SIZE])
 {
     time_t seconds = (time_t)(realtime_ns / CLOCK_NS_PER_SEC);

@@ -66,11 +66,7 @@ static bool wait_for_more(struct closer *closer)
 {
     closer->idle++;
     for (int i = 0; i < IDLE_LOOKS && closer->count == 0 && !closer->freed; i++) {
-        int64_t until_ns = clock_monotonic_ns() + LOOK_NS;
-        struct timespec until = {
-            .tv_sec = until_ns / CLOCK_NS_PER_SEC,
-            .tv_nsec = until_ns % CLOCK_NS_PER_SEC,
-        };
+        struct timespec until = clock_timespec((uint64_t)(clock_monotonic_ns() + LOOK_NS));
 
         pthread_cond_timedwait(&closer->added, &closer->lock, &until);
     }
