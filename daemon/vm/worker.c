@@ -174,8 +174,11 @@ static void free_outgoing(const struct worker *worker, struct outgoing *outgoing
 
 void worker_free(struct worker *worker)
 {
-    struct worker_link *io = worker->io;
+    struct worker_link *io;
 
+    if (!worker)
+        return;
+    io = worker->io;
     list_remove(&worker->link);
     if (io) {
         free_event(&io->readable);
@@ -411,7 +414,7 @@ void worker_terminate(struct worker *worker)
 
 /* Sending. */
 
-static bool has_greeted(const struct worker *worker)
+bool worker_has_greeted(const struct worker *worker)
 {
     return worker->greeting.head.size > 0;
 }
@@ -446,7 +449,7 @@ static int keep_outgoing(struct worker *worker, const void *message, size_t size
     }
     list_append(&io->outgoing, &outgoing->link);
     io->waiting++;
-    if (has_greeted(worker))
+    if (worker_has_greeted(worker))
         want_writable(worker);
     return 0;
 }
@@ -470,7 +473,7 @@ int worker_send(struct worker *worker, const void *message, size_t size, const i
 
     if (io->fd < 0)
         return 0; /* it is lost: who asks is told so before long */
-    if (has_greeted(worker) && list_is_empty(&io->outgoing))
+    if (worker_has_greeted(worker) && list_is_empty(&io->outgoing))
         r = link_send(io->fd, message, size, fds, fd_count);
     if (r == -EAGAIN)
         r = keep_outgoing(worker, message, size, fds, fd_count);
@@ -517,7 +520,7 @@ void worker_call(struct worker *worker, unsigned slot)
 
 bool worker_has_reported(const struct worker *worker)
 {
-    return has_greeted(worker) && worker->io->reports_left == 0;
+    return worker_has_greeted(worker) && worker->io->reports_left == 0;
 }
 
 /* Silence. */
@@ -603,7 +606,7 @@ static void on_look(evutil_socket_t fd, short what, void *context)
         end_grace(worker);
         return;
     }
-    if (has_greeted(worker) && worker_is_owed(worker))
+    if (worker_has_greeted(worker) && worker_is_owed(worker))
         want_writable(worker);
     heard = atomic_load(&worker->page->heard);
     if (heard != io->heard || heard == io->sent)
@@ -655,7 +658,7 @@ static void on_greeting(struct worker *worker)
     const struct worker_owner *owner = worker->owner;
     struct link_worker_greeting *greeting = &worker->greeting;
 
-    if (greeting->head.size > 0) {
+    if (worker_has_greeted(worker)) {
         punish(worker, "greets twice");
         return;
     }

@@ -17,6 +17,7 @@
 
 #include "shared/link.h"
 #include "shared/slot_page.h"
+#include "util/cleanup.h"
 #include "util/error.h"
 #include "util/list.h"
 
@@ -99,15 +100,10 @@ int worker_spawn(const struct worker_owner *owner, uint64_t number, struct worke
 int worker_connect(const struct worker_owner *owner, uint64_t number, struct worker **ret,
                    struct error *err);
 
-/* Hangs up, and frees it: a worker without VMs ends then, one with VMs goes on. */
+/* Hangs up, and frees it: a worker without VMs ends then, one with VMs goes on. Accepts NULL. */
 void worker_free(struct worker *worker);
 
-/* For _cleanup_: frees *worker, which may be NULL. */
-static inline void worker_freep(struct worker **worker)
-{
-    if (*worker)
-        worker_free(*worker);
-}
+DEFINE_CLEANUP(struct worker *, worker_free);
 
 /* Hangs up on one without VMs, which ends then. It is nobody's any more; its files are removed, and
  * it is freed, when its process is gone. */
@@ -132,7 +128,9 @@ void worker_kill(struct worker *worker);
 /* Asks the process to end its VMs and then itself (SIGTERM), whichever version it speaks. */
 void worker_terminate(struct worker *worker);
 
-/* Whether it has greeted, and reported all the VMs that it has. */
+bool worker_has_greeted(const struct worker *worker);
+
+/* Likewise, and reported all the VMs that it has. */
 bool worker_has_reported(const struct worker *worker);
 
 /* Whether it has left a message unanswered for too long. */

@@ -259,7 +259,7 @@ static void on_lost(void *context, struct worker *worker, const char *why)
               worker->role == WORKER_SPARE ? INT64_C(-1) : (int64_t)worker->uid, worker->vm_count,
               why);
     lose_deliveries(worker);
-    if (worker->greeting.head.size == 0)
+    if (!worker_has_greeted(worker))
         pool->spawn_failures++;
     pool->owner.lost(pool->owner.context, worker, why);
     provide_soon(pool);
@@ -653,11 +653,10 @@ void worker_pool_probe(const struct worker_pool *pool)
 {
     LIST_FOR_EACH(&pool->workers, link) {
         struct worker *worker = LIST_ENTRY(link, struct worker, link);
-        bool greeted = worker->greeting.head.size > 0; /* to come to be may take longer */
 
-        /* where something is unanswered already, more would only pile up; what it knows already
-         * does nothing to it */
-        if (greeted && speaks_our_version(worker) && worker_is_done(worker))
+        /* to come to be may take longer; where something is unanswered already, more would only
+         * pile up; what it knows already does nothing to it */
+        if (worker_has_greeted(worker) && speaks_our_version(worker) && worker_is_done(worker))
             send_log_level(worker);
     }
 }

@@ -106,7 +106,7 @@ static int listen_at(struct sockaddr_un *address, const char *directory)
 static bool all_have_greeted(const struct world *world)
 {
     LIST_FOR_EACH(worker_pool_workers(registry_workers(world->registry)), link)
-        if (LIST_ENTRY(link, struct worker, link)->greeting.head.size == 0)
+        if (!worker_has_greeted(LIST_ENTRY(link, struct worker, link)))
             return false;
     return true;
 }

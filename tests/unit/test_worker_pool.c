@@ -630,7 +630,7 @@ static void user_whose_receivers_hang_gets_no_more_than_so_many(void **state)
             worker_pool_receive(pool(), UID, 7, ends[0], 10, 10, NULL, NULL, &deliveries[i], &err),
             0);
         assert_int_equal(count_workers(WORKER_RECEIVES), i + 1);
-        while (receiver()->greeting.head.size == 0)
+        while (!worker_has_greeted(receiver()))
             registry_world_turn(&world);
         passed_ns += 6 * CLOCK_NS_PER_SEC;
         while (!worker_is_silent(receiver()))
