@@ -436,6 +436,24 @@ static int make_client(int fd, size_t length, int *ret_client)
     return ends[0];
 }
 
+/* Has ten bytes of a client taken. */
+static struct delivery *receive(int fd, uint64_t until, struct receipt *receipt)
+{
+    struct delivery *delivery;
+    struct error err;
+
+    assert_int_equal(
+        worker_pool_receive(pool(), UID, 7, fd, 10, until, on_received, receipt, &delivery, &err),
+        0);
+    return delivery;
+}
+
+static void wait_for_receipt(const struct receipt *receipt)
+{
+    while (!receipt->done)
+        registry_world_turn(&world);
+}
+
 /* What a VM's worker gets as a source; the caller closes *ret_fd, which is -1 for none. */
 static void take_source(int supply, struct link_source *ret, int *ret_fd)
 {
@@ -463,11 +481,8 @@ static void descriptor_of_a_client_comes_to_who_makes_the_vm(void **state)
     ours = make_client(image, 10, &client);
     close(image);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, supply), 0);
-    assert_int_equal(
-        worker_pool_receive(pool(), UID, 7, ours, 10, 10, on_received, &receipt, &delivery, &err),
-        0);
-    while (!receipt.done)
-        registry_world_turn(&world);
+    delivery = receive(ours, 10, &receipt);
+    wait_for_receipt(&receipt);
     assert_false(receipt.failed);
     assert_int_equal(count_workers(WORKER_RECEIVES), 1);
     assert_int_equal(recv(ours, data, sizeof(data), MSG_DONTWAIT), -1); /* it took the bytes */
@@ -510,13 +525,10 @@ static void descriptor_that_nobody_asked_for_is_not_the_next_ones(void **state)
         int client, image = memfd_of(contents[i], 4), ours = make_client(image, 10, &client);
         uint64_t until = 10 * (i + 1);
 
-        assert_int_equal(worker_pool_receive(pool(), UID, 7, ours, 10, until, on_received, &receipt,
-                                             &delivery, &err),
-                         0);
+        delivery = receive(ours, until, &receipt);
         if (i == 0)
             delivery_forget(delivery, until);
-        while (!receipt.done)
-            registry_world_turn(&world);
+        wait_for_receipt(&receipt);
         if (i == 1) { /* it was asked for, and that could not be told */
             assert_int_equal(delivery_supply(delivery, 0, -1, &err), -EAGAIN);
             delivery_forget(delivery, until);
@@ -540,16 +552,12 @@ static void client_that_is_gone_fails_to_be_received(void **state)
     struct receipt receipt = { .done = false };
     struct delivery *delivery;
     int ends[2];
-    struct error err;
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     close(ends[1]);
-    assert_int_equal(worker_pool_receive(pool(), UID, 7, ends[0], 10, 10, on_received, &receipt,
-                                         &delivery, &err),
-                     0);
-    while (!receipt.done)
-        registry_world_turn(&world);
+    delivery = receive(ends[0], 10, &receipt);
+    wait_for_receipt(&receipt);
     assert_true(receipt.failed);
     delivery_forget(delivery, 10);
     close(ends[0]);
@@ -579,12 +587,9 @@ static void delivery_of_a_receiver_that_dies_fails(void **state)
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    assert_int_equal(worker_pool_receive(pool(), UID, 7, ends[0], 10, 10, on_received, &receipt,
-                                         &delivery, &err),
-                     0);
+    delivery = receive(ends[0], 10, &receipt);
     worker_kill(receiver());
-    while (!receipt.done)
-        registry_world_turn(&world);
+    wait_for_receipt(&receipt);
     assert_true(receipt.failed);
     assert_int_equal(delivery_supply(delivery, 0, ends[1], &err), -EAGAIN);
     assert_string_equal(err.text, "what received the descriptor is gone: send it again");
@@ -598,13 +603,10 @@ static void delivery_that_is_ignored_tells_nobody(void **state)
     struct receipt receipt = { .done = false };
     int client, ours, image = memfd_of("image", 5);
     struct delivery *delivery;
-    struct error err;
 
     (void)state;
     ours = make_client(image, 10, &client);
-    assert_int_equal(
-        worker_pool_receive(pool(), UID, 7, ours, 10, 10, on_received, &receipt, &delivery, &err),
-        0);
+    delivery = receive(ours, 10, &receipt);
     delivery_ignore(delivery);
     delivery_forget(delivery, 10);
     while (!list_is_empty(&receiver()->deliveries))
