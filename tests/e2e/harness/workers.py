@@ -10,8 +10,14 @@ from harness.waiting import eventually
 
 
 def worker_of(rpc: Connection, vm: int) -> dict:
-    """The one that has the VM."""
-    return next(worker for worker in rpc.call("daemon.workers") if vm in worker["vms"])
+    """The one that has the VM, once vmmd has heard its pid, which may come after it has heard of the
+    VM: a signal to 0 would be one to the tests."""
+
+    def found() -> dict | None:
+        workers = [worker for worker in rpc.call("daemon.workers") if vm in worker["vms"]]
+        return workers[0] if workers and workers[0]["pid"] > 0 else None
+
+    return eventually(found, f"the worker of VM {vm}")
 
 
 def has_stopped(pid: int) -> bool:
