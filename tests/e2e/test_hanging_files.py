@@ -300,4 +300,4 @@ def test_processes_that_cannot_be_ended_are_not_many(hanging: HangingFs, daemon:
         assert refused["message"] == refusal["message"]
         hanging.hold()
         eventually(lambda: can_start(rpc), "their end")
-        assert "Z" not in states_of_processes(daemon)
+        eventually(lambda: "Z" not in states_of_processes(daemon), "all to be waited for")
