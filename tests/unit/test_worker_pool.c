@@ -257,6 +257,8 @@ static void assert_workers_give_up(const char *worker_binary, const char *birth,
 
     captured_stderr_begin(&captured);
     begin_with(worker_binary, birth);
+    while (count_workers(WORKER_SPARE) > 0)
+        registry_world_nap(&world);
     linger();
     /* not one after the other for ever: another one is tried when there is a use for it */
     assert_int_equal(count_workers(WORKER_SPARE), 0);
