@@ -21,6 +21,7 @@ from harness.images import (
 from harness.rpc import Connection, as_data, wrong_parameter
 from harness.settings import GUESTS, SANITIZED, SCALE
 from harness.waiting import eventually
+from harness.workers import started_workers
 
 OWN = {"uid": os.getuid(), "gid": os.getgid(), "pid": os.getpid()}
 IMAGE = as_data(SPIN)
@@ -213,11 +214,10 @@ def test_stop_and_attach_race_with_the_start(rpc: Connection) -> None:
 
 
 def test_start_whose_worker_dies_is_an_error_and_its_vm_is_lost(rpc: Connection) -> None:
-    def all_have_greeted() -> list[int]:
-        workers = rpc.call("daemon.workers")
-        return [worker["pid"] for worker in workers] if all(w["version"] for w in workers) else []
-
-    workers = eventually(all_have_greeted, "their greetings")
+    eventually(
+        lambda: all(worker["version"] for worker in rpc.call("daemon.workers")), "their greetings"
+    )
+    workers = [worker["pid"] for worker in started_workers(rpc)]
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     number = rpc.request("vm.start", {"image": IMAGE, "name": "early"})

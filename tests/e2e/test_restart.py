@@ -22,6 +22,7 @@ from harness.images import (
 from harness.rpc import Connection
 from harness.settings import GUESTS, SCALE
 from harness.waiting import eventually
+from harness.workers import started_workers
 
 
 def wait_for_output(rpc: Connection, vm: int, size: int) -> None:
@@ -255,7 +256,7 @@ def test_vms_run_on_through_many_daemons(daemon: Daemon) -> None:
 def test_worker_that_stands_still_through_many_daemons_is_not_lost(daemon: Daemon) -> None:
     with daemon.connect() as rpc:
         vm = rpc.start(SPIN)
-        (pid,) = [worker["pid"] for worker in rpc.call("daemon.workers") if worker["vms"]]
+        (pid,) = [worker["pid"] for worker in started_workers(rpc) if worker["vms"]]
     os.kill(pid, signal.SIGSTOP)
     try:
         for _ in range(7):
@@ -270,7 +271,7 @@ def test_worker_that_stands_still_through_many_daemons_is_not_lost(daemon: Daemo
 def kill_workers(daemon: Daemon) -> None:
     """Those that have VMs."""
     with daemon.connect() as rpc:
-        pids = [worker["pid"] for worker in rpc.call("daemon.workers") if worker["vms"]]
+        pids = [worker["pid"] for worker in started_workers(rpc) if worker["vms"]]
     daemon.kill()
     for pid in pids:
         os.kill(pid, signal.SIGKILL)

@@ -13,6 +13,7 @@ from harness.notify import NotifySocket
 from harness.rpc import Connection
 from harness.settings import GUESTS, STRICT, VMMD
 from harness.waiting import Deadline, eventually
+from harness.workers import all_started, started_workers
 
 STOP_SECONDS = 5  # within which SIGTERM ends vmmd
 SPARES = 2  # workers that stand ready
@@ -43,11 +44,6 @@ def wait_for_end(pid: int, seconds: float) -> None:
     with open(descriptor, "rb", buffering=0) as end:
         if not select.select([end], [], [], Deadline(seconds).left)[0]:
             raise TimeoutError(f"process {pid} has not ended")
-
-
-def all_started(workers: list[dict]) -> list[dict]:
-    """The workers, or none if one of them is not there yet."""
-    return workers if all(worker["pid"] > 0 for worker in workers) else []
 
 
 def has_spares(workers: list[dict]) -> bool:
@@ -201,8 +197,7 @@ class Daemon:
     def pids(self) -> list[int]:
         """The daemon, and its workers: once none is just being started, which has no pid yet."""
         with self.connect() as rpc:
-            workers = eventually(lambda: all_started(rpc.call("daemon.workers")), "all workers")
-            return [self.pid, *(worker["pid"] for worker in workers)]
+            return [self.pid, *(worker["pid"] for worker in started_workers(rpc))]
 
     def open_descriptors(self) -> int:
         """The daemon's own."""
@@ -216,7 +211,7 @@ class Daemon:
 
     def receiver_descriptors(self, rpc: Connection) -> int:
         """Those of who receives what clients send."""
-        receivers = [w["pid"] for w in rpc.call("daemon.workers") if w["role"] == "receives"]
+        receivers = [w["pid"] for w in started_workers(rpc) if w["role"] == "receives"]
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in receivers)
 
     def resident_bytes(self, field: str = "VmRSS") -> int:

@@ -9,15 +9,20 @@ from harness.rpc import Connection
 from harness.waiting import eventually
 
 
+def all_started(workers: list[dict]) -> list[dict]:
+    """The workers, or none if one of them is not there yet."""
+    return workers if all(worker["pid"] > 0 for worker in workers) else []
+
+
+def started_workers(rpc: Connection) -> list[dict]:
+    """All of them, once none is just being started. Such a one may have greeted, and have a VM, and
+    its pid is 0 all the same: a signal to that would be one to the tests."""
+    return eventually(lambda: all_started(rpc.call("daemon.workers")), "all workers")
+
+
 def worker_of(rpc: Connection, vm: int) -> dict:
-    """The one that has the VM, once vmmd has heard its pid, which may come after it has heard of the
-    VM: a signal to 0 would be one to the tests."""
-
-    def found() -> dict | None:
-        workers = [worker for worker in rpc.call("daemon.workers") if vm in worker["vms"]]
-        return workers[0] if workers and workers[0]["pid"] > 0 else None
-
-    return eventually(found, f"the worker of VM {vm}")
+    """The one that has the VM."""
+    return next(worker for worker in started_workers(rpc) if vm in worker["vms"])
 
 
 def has_stopped(pid: int) -> bool:
