@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -26,10 +27,8 @@ from harness.waiting import Deadline, eventually
 
 NOBODY = 65534
 STOP_SECONDS = 5  # "a few"
-# What hangs does so for ever: a bound that a stall of a busy machine stays below tells as much as a
-# narrow one. Below what the daemon waits for a process before it gives it up, where that is no excuse.
-SERVED_SECONDS = 4
-END_SECONDS = 10
+SERVED_TIMES = 5
+STALL_SECONDS = 4  # of a busy machine, once; less than what the daemon gives a process to answer
 
 
 @pytest.fixture
@@ -189,17 +188,23 @@ def test_killed_test_leaves_nothing_that_hangs(hanging: HangingFs, folder: Path)
 # What must hold.
 
 
+def assert_is_served(client: Connection, image: bytes | Path, output: bytes) -> None:
+    """Within a second, but for a stall of the machine, which does not come each time."""
+    seconds = []
+    for _ in range(SERVED_TIMES):
+        begin = time.monotonic()
+        client.ping()
+        assert client.run(image)["data"] == output
+        seconds.append((time.monotonic() - begin) / SCALE)
+    assert statistics.median(seconds) < 1 and max(seconds) < STALL_SECONDS, seconds
+
+
 @situations()
 def test_others_are_served_meanwhile(hung: list[Connection], daemon: Daemon, folder: Path) -> None:
     (folder / "regular").write_bytes(print_text(b"by descriptor"))
     with daemon.connect() as same, connect_as(NOBODY, daemon.socket) as other:
-        same.call("daemon.info", seconds=SERVED_SECONDS)
-        begin = time.monotonic()
-        assert same.run(print_text(b"by data"))["data"] == b"by data"
-        assert time.monotonic() < begin + SERVED_SECONDS * SCALE
-        begin = time.monotonic()
-        assert other.run(folder / "regular")["data"] == b"by descriptor"
-        assert time.monotonic() < begin + SERVED_SECONDS * SCALE
+        assert_is_served(same, print_text(b"by data"), b"by data")
+        assert_is_served(other, folder / "regular", b"by descriptor")
 
 
 @situations(with_a_vm=True)
@@ -218,7 +223,7 @@ def test_forced_stop_ends_the_vm(hung: list[Connection], daemon: Daemon) -> None
 @situations()
 def test_sigterm_ends_the_daemon(hung: list[Connection], daemon: Daemon) -> None:
     daemon.signal(signal.SIGTERM)
-    assert daemon.wait_end(END_SECONDS) == 0
+    assert daemon.wait_end(5) == 0
 
 
 def is_unlocked(path: Path) -> bool:
@@ -236,11 +241,11 @@ def test_next_daemon_starts_after_sigkill(
 ) -> None:
     daemon.signal(signal.SIGKILL)
     daemon.expected_status = -signal.SIGKILL
-    eventually(lambda: is_unlocked(daemon.state_dir / "lock"), "the lock", seconds=SERVED_SECONDS)
+    eventually(lambda: is_unlocked(daemon.state_dir / "lock"), "the lock", seconds=2)
     begin = time.monotonic()
     with new_daemon().start().connect() as rpc:
         assert rpc.run(print_text(b"again"))["data"] == b"again"
-    assert time.monotonic() < begin + SERVED_SECONDS * SCALE
+    assert time.monotonic() < begin + 2 * SCALE
 
 
 def test_next_daemon_gives_a_worker_with_a_thread_that_hangs_no_more_vms(
