@@ -3,7 +3,6 @@
 However a client gets vmmd to touch such a file, by a descriptor or by a path, it harms nobody else.
 """
 import fcntl
-import os
 import signal
 import socket
 import statistics
@@ -23,9 +22,9 @@ from harness.images import SPIN, print_text
 from harness.lingering import lingering_socket
 from harness.rpc import Connection, RpcError
 from harness.settings import SCALE
+from harness.users import NOBODY, connect_as
 from harness.waiting import Deadline, eventually
 
-NOBODY = 65534
 STOP_SECONDS = 5  # "a few"
 SERVED_TIMES = 5
 STALL_SECONDS = 4  # of a busy machine, once; less than what the daemon gives a process to answer
@@ -135,14 +134,6 @@ def hung(
             while not deadline.passed and not hanging.held():
                 time.sleep(0.01)
         yield clients
-
-
-def connect_as(uid: int, path: Path) -> Connection:
-    os.seteuid(uid)
-    try:
-        return Connection(path)
-    finally:
-        os.seteuid(0)
 
 
 # The file system itself.
