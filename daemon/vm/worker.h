@@ -128,9 +128,10 @@ void worker_kill(struct worker *worker);
 /* Asks the process to end its VMs and then itself (SIGTERM), whichever version it speaks. */
 void worker_terminate(struct worker *worker);
 
+/* Whether it has greeted: before that, nothing is known of it but that it is being started. */
 bool worker_has_greeted(const struct worker *worker);
 
-/* Likewise, and reported all the VMs that it has. */
+/* Whether it has, and has reported all the VMs that it has. */
 bool worker_has_reported(const struct worker *worker);
 
 /* Whether it has left a message unanswered for too long. */
